@@ -1,0 +1,88 @@
+// Chat is a real-time chat server. Its git history is a course in nine
+// milestones; milestones/README.md is the index.
+package main
+
+import (
+	"embed"
+	"flag"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+)
+
+// static holds the page. The compiler copies the directory into the program,
+// so the program is one file that runs anywhere; the price is that a change to
+// the page shows only after the next `go run .`.
+//
+//go:embed static
+var static embed.FS
+
+// main only reads the flags and turns an error into a message and exit code 1.
+// The work is in run, which can return errors and so can be tested.
+func main() {
+	addr := flag.String("addr", "localhost:8080", "listen on this `host:port`; without a host, on every network interface")
+	flag.Parse()
+
+	if err := run(*addr); err != nil {
+		slog.Error("chat stopped", "error", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until something fails. Listening and serving are two steps, so
+// that the URL is printed only once the port is really ours.
+func run(addr string) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err // it says all there is to say: "listen tcp 127.0.0.1:8080: bind: address already in use"
+	}
+	slog.Info("chat is running", "url", pageURL(addr, listener))
+
+	if err := newServer(routes()).Serve(listener); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// newServer sets the time limits that http.Server leaves off by default.
+// Without them, clients that connect and then dawdle, by accident or on
+// purpose, hold a connection and a goroutine each for as long as they like.
+func newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      10 * time.Second,
+		IdleTimeout:       time.Minute,
+	}
+}
+
+// routes is the map of the server: which request goes to which handler.
+// A pattern that names a method answers other methods with 405 by itself, and
+// "GET" includes HEAD.
+func routes() http.Handler {
+	page, err := fs.Sub(static, "static")
+	if err != nil {
+		panic(err) // only a malformed path, and this one is a constant
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /", http.FileServerFS(page))
+	return mux
+}
+
+// pageURL is the address to open in a browser. The host is the one that was
+// asked for; the port is the listener's, because with port 0 the operating
+// system chooses one.
+func pageURL(addr string, listener net.Listener) string {
+	host, _, _ := net.SplitHostPort(addr) // net.Listen has accepted it already
+	if host == "" {
+		host = "localhost"
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(port))
+}
