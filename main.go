@@ -13,6 +13,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"golang.org/x/net/websocket"
 )
 
 // static holds the page. The compiler copies the directory into the program,
@@ -72,6 +74,7 @@ func routes() http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(page))
+	mux.Handle("GET /ws", websocket.Server{Handshake: sameOrigin, Handler: serveClient})
 	return mux
 }
 

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/websocket"
+)
+
+// patience is how long a test waits for something that has to happen. Inside a
+// testing/synctest bubble it costs nothing: the clock there is virtual, and
+// jumps ahead as soon as every goroutine waits.
+const patience = 30 * time.Second
+
+// testServer is the whole server behind pipes in memory instead of sockets.
+// Pipes, unlike sockets, may be used in a bubble of testing/synctest.
+type testServer struct {
+	t     *testing.T
+	pipes *pipeListener
+}
+
+func startServer(t *testing.T) *testServer {
+	pipes := &pipeListener{pipes: make(chan net.Conn), closed: make(chan struct{})}
+	server := newServer(routes())
+	var serving sync.WaitGroup
+	serving.Go(func() { server.Serve(pipes) })
+	t.Cleanup(func() {
+		server.Close()
+		serving.Wait()
+	})
+	return &testServer{t: t, pipes: pipes}
+}
+
+// browser is a browser with the page open. It keeps reading, as browsers do.
+type browser struct {
+	t         *testing.T
+	ws        *websocket.Conn
+	frames    chan string // what the server has sent; closed at the end of the connection
+	closeCode int         // from the server's close frame; to be read after frames is closed
+}
+
+// open opens the page in one more browser, which is closed with the test.
+func (s *testServer) open() *browser {
+	s.t.Helper()
+	config, err := websocket.NewConfig("ws://chat.test/ws", "http://chat.test")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ws, err := websocket.NewClient(config, s.pipes.dial())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	b := &browser{t: s.t, ws: ws, frames: make(chan string, 100)}
+	go b.read()
+	s.t.Cleanup(b.crash)
+	return b
+}
+
+// read collects frames, one at a time rather than with websocket.Message,
+// which keeps the code in a close frame to itself. Like a browser, it answers
+// a close frame with one of its own.
+func (b *browser) read() {
+	defer close(b.frames)
+	for {
+		frame, err := b.ws.NewFrameReader()
+		if err != nil {
+			return
+		}
+		payload, err := io.ReadAll(frame)
+		switch {
+		case err != nil:
+			return
+		case frame.PayloadType() == websocket.TextFrame:
+			b.frames <- string(payload)
+		case frame.PayloadType() == websocket.CloseFrame:
+			b.closeCode = int(binary.BigEndian.Uint16(payload))
+			b.ws.WriteClose(b.closeCode)
+			return
+		}
+	}
+}
+
+func (b *browser) send(text string) {
+	b.t.Helper()
+	if _, err := b.ws.Write([]byte(text)); err != nil {
+		b.t.Error(err)
+	}
+}
+
+// receives fails the test unless these frames come next.
+func (b *browser) receives(want ...string) {
+	b.t.Helper()
+	for _, text := range want {
+		select {
+		case got, ok := <-b.frames:
+			if !ok {
+				b.t.Fatalf("the connection ended, want %q", text)
+			}
+			if got != text {
+				b.t.Fatalf("received %q, want %q", got, text)
+			}
+		case <-time.After(patience):
+			b.t.Fatalf("nothing came, want %q", text)
+		}
+	}
+}
+
+// leave closes the tab: the browser says goodbye and the connection ends.
+func (b *browser) leave() {
+	b.t.Helper()
+	b.ws.WriteClose(1000)
+	b.isGone()
+}
+
+// crash ends the connection without a word.
+func (b *browser) crash() {
+	b.ws.SetDeadline(time.Now()) // for a goroutine that still writes
+	b.ws.Close()
+}
+
+// isGone waits until the server has ended the connection, dropping what it
+// sends until then, and returns the code of its close frame.
+func (b *browser) isGone() (closeCode int) {
+	b.t.Helper()
+	timeout := time.After(patience)
+	for {
+		select {
+		case _, ok := <-b.frames:
+			if !ok {
+				return b.closeCode
+			}
+		case <-timeout:
+			b.t.Fatal("the connection is still open")
+		}
+	}
+}
+
+// pipeListener is a net.Listener whose connections are net.Pipes.
+type pipeListener struct {
+	pipes     chan net.Conn
+	closed    chan struct{}
+	closeOnce sync.Once
+}
+
+func (l *pipeListener) dial() net.Conn {
+	client, server := net.Pipe()
+	l.pipes <- server
+	return client
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.pipes:
+		return conn, nil
+	case <-l.closed:
+		return nil, http.ErrServerClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.closeOnce.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
+
+// logBuffer collects what is logged; its mutex lets a test read while the
+// server's goroutines write.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// captureLog sends the log to a buffer for as long as the test runs.
+func captureLog(t *testing.T) *logBuffer {
+	buffer := &logBuffer{}
+	before, output, flags := slog.Default(), log.Writer(), log.Flags()
+	slog.SetDefault(slog.New(slog.NewTextHandler(buffer, nil)))
+	t.Cleanup(func() {
+		slog.SetDefault(before)
+		log.SetOutput(output) // SetDefault has turned package log around, and does not turn it back
+		log.SetFlags(flags)
+	})
+	return buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
