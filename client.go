@@ -1,68 +1,77 @@
 package main
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/net/websocket"
 )
 
-// testInterval is the time between two test messages.
-const testInterval = time.Second
+// sendQueue is how many frames may wait for a client that reads more slowly
+// than the room talks.
+const sendQueue = 1024
 
 // Client is one browser's connection. Two goroutines share it: readPump reads
 // from it and writePump writes to it, so that neither ever waits for the other.
 type Client struct {
+	hub  *Hub
 	ws   *websocket.Conn
-	left chan struct{} // closed by the read goroutine when the browser is gone
+	send chan []byte // frames on their way to the browser; only the hub sends on it, so only the hub closes it
 }
 
 // serveClient talks with one browser from the handshake to the end. The
 // goroutine it runs in, one for each connection, was started by net/http; it
 // becomes the read goroutine. The connection is closed when serveClient
 // returns.
-func serveClient(ws *websocket.Conn) {
-	client := &Client{ws: ws, left: make(chan struct{})}
+func serveClient(hub *Hub, ws *websocket.Conn) {
+	client := &Client{hub: hub, ws: ws, send: make(chan []byte, sendQueue)}
+	select {
+	case hub.register <- client:
+		client.run()
+	case <-hub.done:
+	}
+}
 
+// run is the client's life in the room. There is one way out, whoever begins
+// the parting: the reader ends, the hub closes the queue, the writer ends.
+func (c *Client) run() {
 	var writer sync.WaitGroup
-	writer.Go(client.writePump)
-
-	client.readPump()
-	close(client.left)
+	writer.Go(c.writePump)
+	c.readPump()
+	select {
+	case c.hub.unregister <- c:
+	case <-c.hub.done:
+	}
 	writer.Wait() // whoever starts a goroutine waits for its end
 }
 
-// readPump logs what the browser sends until the connection ends.
+// readPump passes what the browser sends to the hub until the connection ends.
 func (c *Client) readPump() {
 	for {
-		var text string
+		var text []byte
 		if err := websocket.Message.Receive(c.ws, &text); err != nil {
 			slog.Info("disconnected", "because", err) // EOF: the browser said goodbye
 			return
 		}
-		slog.Info("received", "text", text)
+		select {
+		case c.hub.broadcast <- bytes.ToValidUTF8(text, []byte("\uFFFD")): // browsers end a connection on which anything else comes
+		case <-c.hub.done:
+			return
+		}
 	}
 }
 
-// writePump sends a test message every second until the browser is gone.
+// writePump writes the queue to the connection until the hub closes the queue
+// or the connection fails.
 func (c *Client) writePump() {
 	defer c.ws.Close() // also ends readPump, should this one end first
-
-	ticker := time.NewTicker(testInterval)
-	defer ticker.Stop()
-	for number := 1; ; number++ {
-		select {
-		case <-c.left:
+	for frame := range c.send {
+		if _, err := c.ws.Write(frame); err != nil { // one text frame
 			return
-		case <-ticker.C:
-			if _, err := fmt.Fprintf(c.ws, "test message %d", number); err != nil {
-				return
-			}
 		}
 	}
 }

@@ -6,31 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 )
-
-func TestTheServerSendsATestMessageEverySecond(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ann := startServer(t).open()
-		start := time.Now()
-		ann.receives("test message 1", "test message 2", "test message 3")
-		if passed := time.Since(start); passed != 3*time.Second {
-			t.Errorf("three messages took %v, want 3s", passed)
-		}
-	})
-}
-
-func TestTheServerLogsWhatTheBrowserSends(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		log := captureLog(t)
-		ann := startServer(t).open()
-		ann.send("hello\nlevel=ERROR")
-		synctest.Wait() // until every goroutine of this test waits: now it is logged
-		if want := `msg=received text="hello\nlevel=ERROR"`; !strings.Contains(log.String(), want) {
-			t.Errorf("the log is\n%s\nwant a line with\n%s", log, want)
-		}
-	})
-}
 
 // A bubble of testing/synctest does not end before its goroutines have: one
 // that is left behind fails the test. So the end of this test is its check.
@@ -41,6 +17,17 @@ func TestWhenTheBrowserLeavesBothGoroutinesEnd(t *testing.T) {
 		ann.leave()
 		bob.crash()
 		bob.isGone()
+	})
+}
+
+func TestADisconnectIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
+		startServer(t).open().leave()
+		synctest.Wait() // until every goroutine of this test waits: now it is logged
+		if want := "msg=disconnected because=EOF"; !strings.Contains(log.String(), want) {
+			t.Errorf("the log is\n%s\nwant a line with\n%s", log, want)
+		}
 	})
 }
 

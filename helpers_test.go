@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"io"
 	"log"
@@ -23,20 +24,30 @@ const patience = 30 * time.Second
 // testServer is the whole server behind pipes in memory instead of sockets.
 // Pipes, unlike sockets, may be used in a bubble of testing/synctest.
 type testServer struct {
-	t     *testing.T
-	pipes *pipeListener
+	t       *testing.T
+	hub     *Hub
+	stopHub func() // returns when the hub has ended
+	pipes   *pipeListener
 }
 
 func startServer(t *testing.T) *testServer {
+	ctx, cancel := context.WithCancel(context.Background())
+	hub := NewHub()
 	pipes := &pipeListener{pipes: make(chan net.Conn), closed: make(chan struct{})}
-	server := newServer(routes())
-	var serving sync.WaitGroup
+	server := newServer(routes(hub))
+	var hubRunning, serving sync.WaitGroup
+	hubRunning.Go(func() { hub.Run(ctx) })
 	serving.Go(func() { server.Serve(pipes) })
+	stopHub := func() {
+		cancel()
+		hubRunning.Wait()
+	}
 	t.Cleanup(func() {
+		stopHub()
 		server.Close()
 		serving.Wait()
 	})
-	return &testServer{t: t, pipes: pipes}
+	return &testServer{t: t, hub: hub, stopHub: stopHub, pipes: pipes}
 }
 
 // browser is a browser with the page open. It keeps reading, as browsers do.
@@ -58,7 +69,7 @@ func (s *testServer) open() *browser {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	b := &browser{t: s.t, ws: ws, frames: make(chan string, 100)}
+	b := &browser{t: s.t, ws: ws, frames: make(chan string, 2000)}
 	go b.read()
 	s.t.Cleanup(b.crash)
 	return b
@@ -111,6 +122,15 @@ func (b *browser) receives(want ...string) {
 			b.t.Fatalf("nothing came, want %q", text)
 		}
 	}
+}
+
+// received returns what has come and was not looked at yet.
+func (b *browser) received() []string {
+	var frames []string
+	for range len(b.frames) {
+		frames = append(frames, <-b.frames)
+	}
+	return frames
 }
 
 // leave closes the tab: the browser says goodbye and the connection ends.

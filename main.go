@@ -3,7 +3,9 @@
 package main
 
 import (
+	"context"
 	"embed"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -11,7 +13,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strconv"
+	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/websocket"
@@ -30,25 +35,43 @@ func main() {
 	addr := flag.String("addr", "localhost:8080", "listen on this `host:port`; without a host, on every network interface")
 	flag.Parse()
 
-	if err := run(*addr); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the first signal ends ctx; a second one ends the program at once
+
+	if err := run(ctx, *addr); err != nil {
 		slog.Error("chat stopped", "error", err)
 		os.Exit(1)
 	}
 }
 
-// run serves until something fails. Listening and serving are two steps, so
-// that the URL is printed only once the port is really ours.
-func run(addr string) error {
+// run serves until ctx ends or something fails. Listening and serving are two
+// steps, so that the URL is printed only once the port is really ours.
+func run(ctx context.Context, addr string) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err // it says all there is to say: "listen tcp 127.0.0.1:8080: bind: address already in use"
 	}
 	slog.Info("chat is running", "url", pageURL(addr, listener))
+	return serve(ctx, NewHub(), listener)
+}
 
-	if err := newServer(routes()).Serve(listener); err != nil {
-		return fmt.Errorf("serve: %w", err)
+// serve starts the hub and the server, and returns when both have ended.
+func serve(ctx context.Context, hub *Hub, listener net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	server := newServer(routes(hub))
+	context.AfterFunc(ctx, func() { server.Close() })
+	var running sync.WaitGroup
+	running.Go(func() { hub.Run(ctx) })
+
+	err := server.Serve(listener)
+	cancel()
+	running.Wait()
+	if errors.Is(err, http.ErrServerClosed) { // as it says after Close
+		return nil
 	}
-	return nil
+	return fmt.Errorf("serve: %w", err)
 }
 
 // newServer sets the time limits that http.Server leaves off by default.
@@ -67,14 +90,17 @@ func newServer(handler http.Handler) *http.Server {
 // routes is the map of the server: which request goes to which handler.
 // A pattern that names a method answers other methods with 405 by itself, and
 // "GET" includes HEAD.
-func routes() http.Handler {
+func routes(hub *Hub) http.Handler {
 	page, err := fs.Sub(static, "static")
 	if err != nil {
 		panic(err) // only a malformed path, and this one is a constant
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(page))
-	mux.Handle("GET /ws", websocket.Server{Handshake: sameOrigin, Handler: serveClient})
+	mux.Handle("GET /ws", websocket.Server{
+		Handshake: sameOrigin,
+		Handler:   func(ws *websocket.Conn) { serveClient(hub, ws) },
+	})
 	return mux
 }
 

@@ -21,7 +21,7 @@ func TestRoutes(t *testing.T) {
 	} {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			response := httptest.NewRecorder()
-			routes().ServeHTTP(response, httptest.NewRequest(test.method, test.path, nil))
+			routes(NewHub()).ServeHTTP(response, httptest.NewRequest(test.method, test.path, nil))
 			if response.Code != test.status {
 				t.Errorf("status %d, want %d", response.Code, test.status)
 			}
@@ -34,7 +34,7 @@ func TestRoutes(t *testing.T) {
 
 func TestATakenPortIsAnError(t *testing.T) {
 	other := listen(t)
-	err := run(other.Addr().String())
+	err := run(t.Context(), other.Addr().String())
 	if err == nil || !strings.Contains(err.Error(), "listen tcp") {
 		t.Errorf("run returned %v, want an error that says what could not be listened on", err)
 	}

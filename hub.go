@@ -1,0 +1,75 @@
+package main
+
+import "context"
+
+// Hub is the room. One goroutine, Run, owns the set of clients, and nobody else
+// touches it: whoever wants something of the room sends it over a channel. That
+// is why no mutex guards the map, and why everyone sees the same order of
+// messages: it is the order in which Run takes them.
+type Hub struct {
+	register   chan *Client
+	unregister chan *Client
+	broadcast  chan []byte
+	done       chan struct{} // closed when Run takes nothing more; every send to the hub is a select with it
+
+	clients map[*Client]bool // Run's alone
+}
+
+func NewHub() *Hub {
+	return &Hub{
+		register:   make(chan *Client),
+		unregister: make(chan *Client),
+		broadcast:  make(chan []byte),
+		done:       make(chan struct{}),
+		clients:    make(map[*Client]bool),
+	}
+}
+
+// Run serves the room until ctx is cancelled. It waits for nothing else: not
+// for a client, not for a connection.
+func (h *Hub) Run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			h.stop()
+			return
+		case client := <-h.register:
+			h.clients[client] = true
+		case client := <-h.unregister:
+			h.remove(client)
+		case message := <-h.broadcast:
+			h.deliver(message)
+		}
+	}
+}
+
+// deliver queues the message for everyone in the room. A client whose queue is
+// full does not keep up; to wait for it would stop the whole room, and to drop
+// a message would leave it with a hole it does not know of. So it has to leave.
+func (h *Hub) deliver(message []byte) {
+	for client := range h.clients {
+		select {
+		case client.send <- message:
+		default:
+			h.remove(client)
+		}
+	}
+}
+
+// remove closes the client's queue, which tells its write goroutine that
+// nothing more will come. The client may be gone already: it can be too slow
+// and leave at the same time, and a channel must not be closed twice.
+func (h *Hub) remove(client *Client) {
+	if h.clients[client] {
+		delete(h.clients, client)
+		close(client.send)
+	}
+}
+
+// stop lets everyone go.
+func (h *Hub) stop() {
+	close(h.done)
+	for client := range h.clients {
+		h.remove(client)
+	}
+}
