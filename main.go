@@ -96,12 +96,30 @@ func routes(hub *Hub) http.Handler {
 		panic(err) // only a malformed path, and this one is a constant
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /", http.FileServerFS(page))
+	mux.Handle("GET /", secure(http.FileServerFS(page)))
 	mux.Handle("GET /ws", websocket.Server{
 		Handshake: sameOrigin,
 		Handler:   func(ws *websocket.Conn) { serveClient(hub, ws) },
 	})
 	return mux
+}
+
+// secure has the browser help: should markup slip into the page in spite of
+// all care, the Content-Security-Policy lets no script of it run and nothing
+// load but what this server serves. It does not stop all that markup can do: a
+// <meta http-equiv=refresh> still takes the page elsewhere. No other page may
+// frame this one. It is for the page's files; /ws is not wrapped, because a
+// WebSocket handshake needs the ResponseWriter as net/http made it.
+func secure(next http.Handler) http.Handler {
+	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", policy)
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Referrer-Policy", "no-referrer")
+		next.ServeHTTP(w, r)
+	})
 }
 
 // pageURL is the address to open in a browser. The host is the one that was

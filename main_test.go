@@ -1,9 +1,11 @@
 package main
 
 import (
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -29,6 +31,56 @@ func TestRoutes(t *testing.T) {
 				t.Errorf("body %q, want it to contain %q", response.Body, test.body)
 			}
 		})
+	}
+}
+
+// The page names its files, and the policy in the header lets it load those and
+// no others.
+func TestThePageMayLoadItsOwnFilesOnly(t *testing.T) {
+	get := func(path string) *httptest.ResponseRecorder {
+		response := httptest.NewRecorder()
+		routes(NewHub()).ServeHTTP(response, httptest.NewRequest("GET", path, nil))
+		return response
+	}
+
+	page := get("/")
+	for header, want := range map[string]string{
+		"Content-Security-Policy": "default-src 'none'; script-src 'self'; ",
+		"X-Content-Type-Options":  "nosniff",
+		"Referrer-Policy":         "no-referrer",
+	} {
+		if got := page.Header().Get(header); !strings.HasPrefix(got, want) {
+			t.Errorf("%s is %q, want it to begin with %q", header, got, want)
+		}
+	}
+
+	files := regexp.MustCompile(`(?:href|src)="([^"]+)"`).FindAllStringSubmatch(page.Body.String(), -1)
+	if len(files) != 3 {
+		t.Errorf("the page names %d files, want its script, its style sheet and its icon", len(files))
+	}
+	for _, file := range files {
+		if status := get("/" + file[1]).Code; status != http.StatusOK {
+			t.Errorf("GET /%s is answered with %d", file[1], status)
+		}
+	}
+}
+
+// What people write is text, never markup. No browser runs here, so the test
+// looks for the ways in which a script turns text into markup.
+func TestNoScriptTurnsTextIntoMarkup(t *testing.T) {
+	markup := regexp.MustCompile(`\.(innerHTML|outerHTML|insertAdjacentHTML|setHTML\w*|createContextualFragment|parseFromString|srcdoc|write(ln)?)\b`)
+	scripts, err := fs.Glob(static, "static/*.js")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("the scripts of the page are %q (error: %v)", scripts, err)
+	}
+	for _, name := range scripts {
+		script, err := fs.ReadFile(static, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := markup.Find(script); found != nil {
+			t.Errorf("%s uses %s: what people write is text, never markup; use textContent", name, found)
+		}
 	}
 }
 
