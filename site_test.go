@@ -1,0 +1,115 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+)
+
+// site is the real server on a real port, and the browser its visitors use.
+// It starts and stops the program in this file only, and this file only knows
+// how one comes into the room and what a message looks like on the page.
+type site struct {
+	t       *testing.T
+	browser *chromium
+	addr    string
+	stop    func() // returns when everything has ended
+}
+
+func openSite(t *testing.T) *site {
+	t.Helper()
+	t.Parallel() // every site has a server and a browser of its own
+	s := &site{t: t, browser: startChromium(t)}
+	s.start("127.0.0.1:0")
+	t.Cleanup(func() { s.stop() })
+	return s
+}
+
+// start starts the server, after a stop with s.addr as it was: a page does not
+// know another address to come back to.
+func (s *site) start(addr string) {
+	s.t.Helper()
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.addr = listener.Addr().String()
+
+	ctx, cancel := context.WithCancel(context.Background())
+	hub := NewHub()
+	server := newServer(routes(hub))
+	var running sync.WaitGroup
+	running.Go(func() { hub.Run(ctx) })
+	running.Go(func() { server.Serve(listener) })
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		server.Close()
+		running.Wait()
+	})
+}
+
+// person is someone with the page open.
+type person struct{ *tab }
+
+// newcomer is one more person with the page open.
+func (s *site) newcomer() *person {
+	s.t.Helper()
+	p := &person{s.browser.newTab(s.addr)}
+	p.open("http://" + s.addr)
+	p.isConnected()
+	return p
+}
+
+// visitor is a person who is in the room. "Connected" on the page would not say
+// that: the handshake is done then, but the hub may still have to register the
+// client. Who sees what they said themselves is in the room.
+func (s *site) visitor(name string) *person {
+	s.t.Helper()
+	p := s.newcomer()
+	p.says(name + " is here")
+	p.sees(name + " is here")
+	return p
+}
+
+func (p *person) isConnected() {
+	p.t.Helper()
+	p.waitFor(`document.querySelector("#status.connected") && !document.querySelector("#compose button").disabled`)
+}
+
+func (p *person) isDisconnected() {
+	p.t.Helper()
+	p.waitFor(`!document.querySelector("#status.connected")`)
+}
+
+// says sends a message.
+func (p *person) says(text string) {
+	p.t.Helper()
+	p.click("#text")
+	p.pastes(text)
+	p.press("Enter")
+}
+
+// sees waits until these are the last messages on the page.
+func (p *person) sees(want ...string) {
+	p.t.Helper()
+	p.waitFor(fmt.Sprintf(`JSON.stringify(
+		[...document.querySelectorAll("#messages li")].slice(-%d).map((item) => item.textContent)
+	) === JSON.stringify(%s)`, len(want), quote(want)))
+}
+
+// hasWritten waits until this stands in the box, not yet sent.
+func (p *person) hasWritten(text string) {
+	p.t.Helper()
+	p.waitFor(`document.getElementById("text").value === ` + quote(text))
+}
+
+// isOn waits until the keyboard's focus is on an element, and visible.
+func (p *person) isOn(selector string) {
+	p.t.Helper()
+	p.waitFor(fmt.Sprintf(`document.activeElement === document.querySelector(%s) &&
+		getComputedStyle(document.activeElement).outlineStyle !== "none"`, quote(selector)))
+}
