@@ -2,18 +2,39 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/net/websocket"
 )
 
-// sendQueue is how many frames may wait for a client that reads more slowly
-// than the room talks.
-const sendQueue = 1024
+const (
+	sendQueue = 1024            // frames that may wait for a client that reads more slowly than the room talks
+	maxFrame  = 32 << 10        // bytes in one frame from a browser
+	writeWait = 3 * time.Second // for one frame to be written
+	closeWait = time.Second     // for the browser to answer our close frame
+)
+
+// closeReason is why a connection ends: a code for the browser, words for the log.
+type closeReason struct {
+	code int
+	text string
+}
+
+// The codes of RFC 6455, section 7.4.1, and one of the registry that it founded.
+const (
+	closeNormal    = 1000
+	closeGoingAway = 1001
+	closeTooBig    = 1009
+	closeTooSlow   = 1013 // "try again later"
+)
 
 // Client is one browser's connection. Two goroutines share it: readPump reads
 // from it and writePump writes to it, so that neither ever waits for the other.
@@ -21,59 +42,137 @@ type Client struct {
 	hub  *Hub
 	ws   *websocket.Conn
 	send chan []byte // frames on their way to the browser; only the hub sends on it, so only the hub closes it
+
+	reason   closeReason // set by the hub before it closes send; whoever has seen that close may read it
+	received int         // messages; the read goroutine's
 }
 
 // serveClient talks with one browser from the handshake to the end. The
 // goroutine it runs in, one for each connection, was started by net/http; it
 // becomes the read goroutine. The connection is closed when serveClient
 // returns.
-func serveClient(hub *Hub, ws *websocket.Conn) {
+func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn) {
+	ws.MaxPayloadBytes = maxFrame
 	client := &Client{hub: hub, ws: ws, send: make(chan []byte, sendQueue)}
+
+	// When the server stops, the reader ends, and a writer that is stuck gets the
+	// deadline of all others. (The request's own context would not do: a stop does
+	// not cancel it, and the first read error does.)
+	stopWatching := context.AfterFunc(ctx, func() {
+		ws.SetReadDeadline(time.Now())
+		ws.SetWriteDeadline(time.Now().Add(stopWait))
+	})
+	defer stopWatching()
+
 	select {
 	case hub.register <- client:
 		client.run()
 	case <-hub.done:
+		ws.WriteClose(closeGoingAway)
 	}
 }
 
 // run is the client's life in the room. There is one way out, whoever begins
 // the parting: the reader ends, the hub closes the queue, the writer ends.
 func (c *Client) run() {
+	peer := c.ws.Request().RemoteAddr // not c.ws.RemoteAddr(): that one is the Origin
+	start := time.Now()
+	slog.Info("connected", "peer", peer)
+
 	var writer sync.WaitGroup
 	writer.Go(c.writePump)
-	c.readPump()
+	reason := c.readPump()
 	select {
-	case c.hub.unregister <- c:
+	case c.hub.unregister <- departure{c, reason}:
 	case <-c.hub.done:
 	}
 	writer.Wait() // whoever starts a goroutine waits for its end
+
+	slog.Info("disconnected", "peer", peer, "why", c.reason.text,
+		"after", time.Since(start).Round(time.Millisecond), "messages", c.received)
+	if reason.code != closeNormal { // the browser has not ended it
+		c.drain()
+	}
 }
 
-// readPump passes what the browser sends to the hub until the connection ends.
-func (c *Client) readPump() {
+// readPump passes what the browser sends to the hub until the connection ends,
+// and says why it did.
+func (c *Client) readPump() closeReason {
 	for {
 		var text []byte
 		if err := websocket.Message.Receive(c.ws, &text); err != nil {
-			slog.Info("disconnected", "because", err) // EOF: the browser said goodbye
-			return
+			return c.readError(err)
 		}
+		c.received++
 		select {
 		case c.hub.broadcast <- bytes.ToValidUTF8(text, []byte("\uFFFD")): // browsers end a connection on which anything else comes
 		case <-c.hub.done:
-			return
+			return closeReason{} // the hub has set one already
 		}
 	}
 }
 
-// writePump writes the queue to the connection until the hub closes the queue
-// or the connection fails.
+func (c *Client) readError(err error) closeReason {
+	switch {
+	case errors.Is(err, io.EOF):
+		return closeReason{closeNormal, "left"}
+	case errors.Is(err, websocket.ErrFrameTooLarge):
+		return closeReason{closeTooBig, "frame too big"}
+	case errors.Is(err, os.ErrDeadlineExceeded): // set by a stop, or by the writer when the reason is known
+		return closeReason{closeGoingAway, "the server stops"}
+	default:
+		return closeReason{closeNormal, "connection lost: " + err.Error()}
+	}
+}
+
+// writePump writes the queue to the connection until the hub closes the queue,
+// and then the reason as a close frame. When the connection fails before, it is
+// closed, so that the reader ends too, and the rest of the queue is dropped.
 func (c *Client) writePump() {
-	defer c.ws.Close() // also ends readPump, should this one end first
+	var failed error
 	for frame := range c.send {
-		if _, err := c.ws.Write(frame); err != nil { // one text frame
-			return
+		if failed != nil {
+			continue
+		}
+		if failed = c.write(frame); failed != nil {
+			c.ws.Close()
 		}
 	}
+	if failed != nil {
+		c.reason.text = "cannot write: " + failed.Error()
+		return
+	}
+	c.ws.SetWriteDeadline(c.writeDeadline())
+	c.ws.WriteClose(c.reason.code)
+	c.ws.SetReadDeadline(time.Now()) // ends the reader, if it did not end first
+}
+
+// write sends one text frame. The deadline is taken back afterwards: one that
+// passes while nothing is written would break the reader, which answers pings.
+func (c *Client) write(frame []byte) error {
+	c.ws.SetWriteDeadline(c.writeDeadline())
+	defer c.ws.SetWriteDeadline(time.Time{})
+	_, err := c.ws.Write(frame)
+	return err
+}
+
+// writeDeadline is when a write that begins now has to be finished. Once the
+// server stops, all that is left to be written has one deadline together.
+func (c *Client) writeDeadline() time.Time {
+	select {
+	case <-c.hub.done:
+		return c.hub.stopBy
+	default:
+		return time.Now().Add(writeWait)
+	}
+}
+
+// drain drops what comes until the browser answers the close frame: closing a
+// socket with bytes unread resets the connection, and our last frames get lost.
+// (A frame that our own deadline has cut in two may spoil this.)
+func (c *Client) drain() {
+	c.ws.SetReadDeadline(time.Now().Add(closeWait))
+	io.Copy(io.Discard, c.ws)
 }
 
 // sameOrigin refuses the handshake, with 403, unless it comes from a page of

@@ -3,30 +3,105 @@ package main
 import (
 	"bufio"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // A bubble of testing/synctest does not end before its goroutines have: one
 // that is left behind fails the test. So the end of this test is its check.
-func TestWhenTheBrowserLeavesBothGoroutinesEnd(t *testing.T) {
+func TestNoGoroutineOutlivesItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
-		ann, bob := server.open(), server.open()
-		ann.leave()
-		bob.crash()
-		bob.isGone()
+		var storm sync.WaitGroup
+		for n := range 200 {
+			storm.Go(func() {
+				b := server.open()
+				b.send("here I am")
+				switch n % 4 {
+				case 0:
+					b.leave()
+				case 1:
+					b.crash()
+				case 2:
+					b.sendHalfAFrame()
+					b.crash()
+				case 3:
+					b.send(strings.Repeat("x", maxFrame+1))
+					b.isGone()
+				}
+			})
+		}
+		storm.Wait()
+		synctest.Wait()
+		if n := runtime.NumGoroutine(); n > 20 {
+			t.Errorf("%d goroutines are left of the storm", n)
+		}
 	})
 }
 
-func TestADisconnectIsLogged(t *testing.T) {
+func TestEveryConnectionEndsWithAReason(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		end  func(server *testServer, ann *browser)
+		code int
+		why  string
+	}{
+		{"she leaves", func(_ *testServer, ann *browser) { ann.ws.WriteClose(1001) }, closeNormal, `why=left`},
+		{"too big a frame", func(_ *testServer, ann *browser) { ann.send(strings.Repeat("x", maxFrame+1)) }, closeTooBig, `why="frame too big"`},
+		{"a stop", func(server *testServer, _ *browser) { go server.stop() }, closeGoingAway, `why="the server stops"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := captureLog(t)
+				server := startServer(t)
+				ann := server.open()
+				ann.send("hello")
+				time.Sleep(90 * time.Second) // in the bubble: at once
+
+				test.end(server, ann)
+				if code := ann.isGone(); code != test.code {
+					t.Errorf("close code %d, want %d", code, test.code)
+				}
+				synctest.Wait()
+				log.contains(t, "msg=connected peer=pipe")
+				log.contains(t, "msg=disconnected peer=pipe "+test.why+" after=1m30s messages=1")
+			})
+		})
+	}
+}
+
+func TestALostConnectionIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := captureLog(t)
-		startServer(t).open().leave()
-		synctest.Wait() // until every goroutine of this test waits: now it is logged
-		if want := "msg=disconnected because=EOF"; !strings.Contains(log.String(), want) {
-			t.Errorf("the log is\n%s\nwant a line with\n%s", log, want)
+		deaf := startServer(t).openDeaf()
+		deaf.send("I do not listen")
+		time.Sleep(writeWait + closeWait)
+		log.contains(t, `msg=disconnected peer=pipe why="cannot write: write pipe: i/o timeout" after=3s`)
+	})
+}
+
+// Slow is not stuck: this browser reads again before its time is over, gets
+// what had been queued, and is told why no more comes.
+func TestATooSlowClientIsToldSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		ann, slow := server.open(), server.openDeaf()
+		synctest.Wait()
+		for range sendQueue + 100 {
+			ann.send("faster!")
+		}
+		synctest.Wait()
+		if got := len(ann.received()); got != sendQueue+100 {
+			t.Errorf("who reads received %d messages, want %d", got, sendQueue+100)
+		}
+
+		go slow.read()
+		if code := slow.isGone(); code != closeTooSlow {
+			t.Errorf("close code %d, want %d", code, closeTooSlow)
 		}
 	})
 }
@@ -58,7 +133,10 @@ func TestOnlyPagesOfThisServerMayConnect(t *testing.T) {
 // handshake asks for a WebSocket and returns the status of the answer.
 func (s *testServer) handshake(origin string) int {
 	s.t.Helper()
-	conn := s.pipes.dial()
+	conn, err := s.dial()
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	defer conn.Close()
 	request, err := http.NewRequest("GET", "http://chat.test/ws", nil)
 	if err != nil {
@@ -79,4 +157,20 @@ func (s *testServer) handshake(origin string) int {
 		s.t.Fatal(err)
 	}
 	return response.StatusCode
+}
+
+// A write deadline that has passed would break the answer to a ping, and with
+// it the connection.
+func TestAQuietConnectionStaysOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ann := startServer(t).open()
+		ann.send("hello")
+		ann.receives("hello")
+		time.Sleep(2 * writeWait)
+		if _, err := ann.conn.Write([]byte{0x89, 0x80, 0, 0, 0, 0}); err != nil { // RFC 6455, section 5.5.2: an empty ping
+			t.Fatal(err)
+		}
+		ann.send("still here")
+		ann.receives("still here")
+	})
 }

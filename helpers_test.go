@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,56 +22,84 @@ import (
 // jumps ahead as soon as every goroutine waits.
 const patience = 30 * time.Second
 
-// testServer is the whole server behind pipes in memory instead of sockets.
-// Pipes, unlike sockets, may be used in a bubble of testing/synctest.
+// testServer is the whole server behind a listener of the test's choice.
 type testServer struct {
-	t       *testing.T
-	hub     *Hub
-	stopHub func() // returns when the hub has ended
-	pipes   *pipeListener
+	t    testing.TB
+	hub  *Hub
+	dial func() (net.Conn, error)
+	stop func() // stops in order, and returns when everything has ended
 }
 
-func startServer(t *testing.T) *testServer {
+// startServer starts the server behind pipes in memory, which unlike sockets
+// may be used in a bubble of testing/synctest.
+func startServer(t testing.TB) *testServer {
+	t.Helper()
+	pipes := newPipeListener()
+	return serveOn(t, pipes, pipes.dial)
+}
+
+// startRealServer starts the server behind a real socket: with the buffers of
+// the operating system, and in real time.
+func startRealServer(t testing.TB) *testServer {
+	t.Helper()
+	listener := listen(t)
+	return serveOn(t, listener, func() (net.Conn, error) {
+		return net.Dial("tcp", listener.Addr().String())
+	})
+}
+
+func serveOn(t testing.TB, listener net.Listener, dial func() (net.Conn, error)) *testServer {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	hub := NewHub()
-	pipes := &pipeListener{pipes: make(chan net.Conn), closed: make(chan struct{})}
-	server := newServer(routes(hub))
-	var hubRunning, serving sync.WaitGroup
-	hubRunning.Go(func() { hub.Run(ctx) })
-	serving.Go(func() { server.Serve(pipes) })
-	stopHub := func() {
-		cancel()
-		hubRunning.Wait()
-	}
-	t.Cleanup(func() {
-		stopHub()
-		server.Close()
-		serving.Wait()
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := serve(ctx, hub, listener); err != nil {
+			t.Errorf("serve returned %v", err)
+		}
 	})
-	return &testServer{t: t, hub: hub, stopHub: stopHub, pipes: pipes}
+	stop := func() {
+		cancel()
+		running.Wait()
+	}
+	t.Cleanup(stop)
+	return &testServer{t: t, hub: hub, dial: dial, stop: stop}
 }
 
-// browser is a browser with the page open. It keeps reading, as browsers do.
+// browser is a browser with the page open.
 type browser struct {
-	t         *testing.T
+	t         testing.TB
+	conn      net.Conn // under ws
 	ws        *websocket.Conn
 	frames    chan string // what the server has sent; closed at the end of the connection
 	closeCode int         // from the server's close frame; to be read after frames is closed
 }
 
-// open opens the page in one more browser, which is closed with the test.
+// open opens the page in one more browser, which is closed with the test. It
+// keeps reading, as browsers do.
 func (s *testServer) open() *browser {
+	s.t.Helper()
+	b := s.openDeaf()
+	go b.read()
+	return b
+}
+
+// openDeaf opens a browser that does not read what it is sent.
+func (s *testServer) openDeaf() *browser {
 	s.t.Helper()
 	config, err := websocket.NewConfig("ws://chat.test/ws", "http://chat.test")
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	ws, err := websocket.NewClient(config, s.pipes.dial())
+	conn, err := s.dial()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	b := &browser{t: s.t, ws: ws, frames: make(chan string, 2000)}
-	go b.read()
+	ws, err := websocket.NewClient(config, conn)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	b := &browser{t: s.t, conn: conn, ws: ws, frames: make(chan string, 5000)}
 	s.t.Cleanup(b.crash)
 	return b
 }
@@ -103,6 +132,15 @@ func (b *browser) send(text string) {
 	b.t.Helper()
 	if _, err := b.ws.Write([]byte(text)); err != nil {
 		b.t.Error(err)
+	}
+}
+
+// sendHalfAFrame announces 100 bytes, and sends four of them.
+func (b *browser) sendHalfAFrame() {
+	b.t.Helper()
+	header := []byte{0x81, 0x80 | 100, 0, 0, 0, 0} // RFC 6455, section 5.2: text, masked with zeros
+	if _, err := b.conn.Write(append(header, "half"...)); err != nil {
+		b.t.Fatal(err)
 	}
 }
 
@@ -170,10 +208,14 @@ type pipeListener struct {
 	closeOnce sync.Once
 }
 
-func (l *pipeListener) dial() net.Conn {
+func newPipeListener() *pipeListener {
+	return &pipeListener{pipes: make(chan net.Conn), closed: make(chan struct{})}
+}
+
+func (l *pipeListener) dial() (net.Conn, error) {
 	client, server := net.Pipe()
 	l.pipes <- server
-	return client
+	return client, nil
 }
 
 func (l *pipeListener) Accept() (net.Conn, error) {
@@ -200,7 +242,7 @@ type logBuffer struct {
 }
 
 // captureLog sends the log to a buffer for as long as the test runs.
-func captureLog(t *testing.T) *logBuffer {
+func captureLog(t testing.TB) *logBuffer {
 	buffer := &logBuffer{}
 	before, output, flags := slog.Default(), log.Writer(), log.Flags()
 	slog.SetDefault(slog.New(slog.NewTextHandler(buffer, nil)))
@@ -210,6 +252,14 @@ func captureLog(t *testing.T) *logBuffer {
 		log.SetFlags(flags)
 	})
 	return buffer
+}
+
+// contains fails the test unless a line has the given words.
+func (b *logBuffer) contains(t testing.TB, want string) {
+	t.Helper()
+	if !strings.Contains(b.String(), want) {
+		t.Errorf("the log is\n%s\nwant a line with\n%s", b, want)
+	}
 }
 
 func (b *logBuffer) Write(p []byte) (int, error) {

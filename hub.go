@@ -1,6 +1,12 @@
 package main
 
-import "context"
+import (
+	"context"
+	"time"
+)
+
+// stopWait is for all that is still to be written when the server stops.
+const stopWait = 2 * time.Second
 
 // Hub is the room. One goroutine, Run, owns the set of clients, and nobody else
 // touches it: whoever wants something of the room sends it over a channel. That
@@ -8,17 +14,24 @@ import "context"
 // messages: it is the order in which Run takes them.
 type Hub struct {
 	register   chan *Client
-	unregister chan *Client
+	unregister chan departure
 	broadcast  chan []byte
 	done       chan struct{} // closed when Run takes nothing more; every send to the hub is a select with it
+	stopBy     time.Time     // set before done is closed: the deadline for the clients' last frames
 
 	clients map[*Client]bool // Run's alone
+}
+
+// departure is what a client's read goroutine says when it ends.
+type departure struct {
+	client *Client
+	reason closeReason
 }
 
 func NewHub() *Hub {
 	return &Hub{
 		register:   make(chan *Client),
-		unregister: make(chan *Client),
+		unregister: make(chan departure),
 		broadcast:  make(chan []byte),
 		done:       make(chan struct{}),
 		clients:    make(map[*Client]bool),
@@ -35,8 +48,8 @@ func (h *Hub) Run(ctx context.Context) {
 			return
 		case client := <-h.register:
 			h.clients[client] = true
-		case client := <-h.unregister:
-			h.remove(client)
+		case d := <-h.unregister:
+			h.remove(d.client, d.reason)
 		case message := <-h.broadcast:
 			h.deliver(message)
 		}
@@ -51,25 +64,27 @@ func (h *Hub) deliver(message []byte) {
 		select {
 		case client.send <- message:
 		default:
-			h.remove(client)
+			h.remove(client, closeReason{closeTooSlow, "too slow"})
 		}
 	}
 }
 
 // remove closes the client's queue, which tells its write goroutine that
-// nothing more will come. The client may be gone already: it can be too slow
-// and leave at the same time, and a channel must not be closed twice.
-func (h *Hub) remove(client *Client) {
+// nothing more will come, and why. The client may be gone already: it can be
+// too slow and leave at the same time, and a channel must not be closed twice.
+func (h *Hub) remove(client *Client, reason closeReason) {
 	if h.clients[client] {
 		delete(h.clients, client)
+		client.reason = reason
 		close(client.send)
 	}
 }
 
 // stop lets everyone go.
 func (h *Hub) stop() {
+	h.stopBy = time.Now().Add(stopWait)
 	close(h.done)
 	for client := range h.clients {
-		h.remove(client)
+		h.remove(client, closeReason{closeGoingAway, "the server stops"})
 	}
 }

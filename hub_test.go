@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -86,10 +87,10 @@ func TestALeaverIsRemovedOnce(t *testing.T) {
 		server := startServer(t)
 		client := &Client{send: make(chan []byte, 1)}
 		server.hub.register <- client
-		server.hub.unregister <- client
-		server.hub.unregister <- client // as when the hub has dropped it just before it left
+		server.hub.unregister <- departure{client, closeReason{}}
+		server.hub.unregister <- departure{client, closeReason{}} // as when the hub has dropped it just before it left
 
-		server.stopHub() // from here on the room may be looked at
+		server.stop() // from here on the room may be looked at
 		if len(server.hub.clients) != 0 {
 			t.Errorf("%d clients in the room, want none", len(server.hub.clients))
 		}
@@ -98,11 +99,18 @@ func TestALeaverIsRemovedOnce(t *testing.T) {
 
 func TestAStoppedHubKeepsNobodyWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := startServer(t)
-		ann := server.open()
-		synctest.Wait()
-		server.stopHub()
-		ann.isGone()
-		server.open().isGone() // came too late
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		hub := NewHub()
+		hub.Run(ctx) // and it has stopped
+
+		pipes := newPipeListener()
+		server := newServer(routes(ctx, hub, new(sync.WaitGroup)))
+		go server.Serve(pipes)
+		defer server.Close()
+		late := &testServer{t: t, dial: pipes.dial}
+		if code := late.open().isGone(); code != closeGoingAway {
+			t.Errorf("who comes too late is told %d, want %d", code, closeGoingAway)
+		}
 	})
 }

@@ -22,6 +22,9 @@ import (
 	"golang.org/x/net/websocket"
 )
 
+// stopTimeout is how long a stop may take; some platforms kill after that.
+const stopTimeout = 5 * time.Second
+
 // static holds the page. The compiler copies the directory into the program,
 // so the program is one file that runs anywhere; the price is that a change to
 // the page shows only after the next `go run .`.
@@ -36,7 +39,7 @@ func main() {
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the first signal ends ctx; a second one ends the program at once
+	context.AfterFunc(ctx, stop) // the first signal begins an orderly stop; a second one ends the program at once
 
 	if err := run(ctx, *addr); err != nil {
 		slog.Error("chat stopped", "error", err)
@@ -55,23 +58,59 @@ func run(ctx context.Context, addr string) error {
 	return serve(ctx, NewHub(), listener)
 }
 
-// serve starts the hub and the server, and returns when both have ended.
+// serve starts all that runs beside main, waits for the end of ctx, and then for
+// the end of all that. It is an error if something does not end, or is lost.
 func serve(ctx context.Context, hub *Hub, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	server := newServer(routes(hub))
-	context.AfterFunc(ctx, func() { server.Close() })
-	var running sync.WaitGroup
+	var running, clients sync.WaitGroup
+	server := newServer(routes(ctx, hub, &clients))
+	failed := make(chan error, 1)
 	running.Go(func() { hub.Run(ctx) })
+	running.Go(func() { failed <- server.Serve(listener) })
 
-	err := server.Serve(listener)
-	cancel()
-	running.Wait()
-	if errors.Is(err, http.ErrServerClosed) { // as it says after Close
-		return nil
+	var err error
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("serve: %w", err)
+		cancel()
+	case <-ctx.Done():
+		slog.Info("chat is stopping")
 	}
-	return fmt.Errorf("serve: %w", err)
+
+	deadline := time.Now().Add(stopTimeout)
+	shutdown(server)
+	return errors.Join(err,
+		waitFor(deadline, "the clients", &clients),
+		waitFor(deadline, "the hub", &running))
+}
+
+// shutdown has the server accept nothing more and finish what it is answering.
+// Browsers open connections in advance, and Shutdown would wait five seconds
+// for a first request on those; so after a second the rest is closed. Of
+// WebSockets the server knows nothing: the hub ends them.
+func shutdown(server *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if server.Shutdown(ctx) != nil {
+		server.Close()
+	}
+}
+
+// waitFor waits for a group of goroutines, but not for ever.
+func waitFor(deadline time.Time, who string, group *sync.WaitGroup) error {
+	ended := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(max(time.Until(deadline), 100*time.Millisecond)): // enough to see what ended long ago
+		return fmt.Errorf("%s did not end within %v", who, stopTimeout)
+	}
 }
 
 // newServer sets the time limits that http.Server leaves off by default.
@@ -89,17 +128,23 @@ func newServer(handler http.Handler) *http.Server {
 
 // routes is the map of the server: which request goes to which handler.
 // A pattern that names a method answers other methods with 405 by itself, and
-// "GET" includes HEAD.
-func routes(hub *Hub) http.Handler {
+// "GET" includes HEAD. The handlers of /ws are counted in clients, and stop
+// when ctx ends.
+func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup) http.Handler {
 	page, err := fs.Sub(static, "static")
 	if err != nil {
 		panic(err) // only a malformed path, and this one is a constant
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", secure(http.FileServerFS(page)))
-	mux.Handle("GET /ws", websocket.Server{
+	webSocket := websocket.Server{
 		Handshake: sameOrigin,
-		Handler:   func(ws *websocket.Conn) { serveClient(hub, ws) },
+		Handler:   func(ws *websocket.Conn) { serveClient(ctx, hub, ws) },
+	}
+	mux.HandleFunc("GET /ws", func(w http.ResponseWriter, r *http.Request) {
+		clients.Add(1) // before the upgrade: until then Shutdown knows the connection, and from then on this does
+		defer clients.Done()
+		webSocket.ServeHTTP(w, r)
 	})
 	return mux
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -23,7 +24,7 @@ func TestRoutes(t *testing.T) {
 	} {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			response := httptest.NewRecorder()
-			routes(NewHub()).ServeHTTP(response, httptest.NewRequest(test.method, test.path, nil))
+			routes(t.Context(), NewHub(), new(sync.WaitGroup)).ServeHTTP(response, httptest.NewRequest(test.method, test.path, nil))
 			if response.Code != test.status {
 				t.Errorf("status %d, want %d", response.Code, test.status)
 			}
@@ -39,7 +40,7 @@ func TestRoutes(t *testing.T) {
 func TestThePageMayLoadItsOwnFilesOnly(t *testing.T) {
 	get := func(path string) *httptest.ResponseRecorder {
 		response := httptest.NewRecorder()
-		routes(NewHub()).ServeHTTP(response, httptest.NewRequest("GET", path, nil))
+		routes(t.Context(), NewHub(), new(sync.WaitGroup)).ServeHTTP(response, httptest.NewRequest("GET", path, nil))
 		return response
 	}
 
@@ -115,7 +116,7 @@ func TestEveryConnectionHasATimeLimit(t *testing.T) {
 }
 
 // listen takes a free port for as long as the test runs.
-func listen(t *testing.T) net.Listener {
+func listen(t testing.TB) net.Listener {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -40,14 +40,14 @@ func (s *site) start(addr string) {
 	s.addr = listener.Addr().String()
 
 	ctx, cancel := context.WithCancel(context.Background())
-	hub := NewHub()
-	server := newServer(routes(hub))
 	var running sync.WaitGroup
-	running.Go(func() { hub.Run(ctx) })
-	running.Go(func() { server.Serve(listener) })
+	running.Go(func() {
+		if err := serve(ctx, NewHub(), listener); err != nil {
+			s.t.Errorf("serve returned %v", err)
+		}
+	})
 	s.stop = sync.OnceFunc(func() {
 		cancel()
-		server.Close()
 		running.Wait()
 	})
 }

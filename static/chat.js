@@ -9,11 +9,31 @@ const sendButton = compose.querySelector("button");
 
 // A page that came over https may only open sockets that are encrypted, too.
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-const socket = new WebSocket(`${scheme}//${location.host}/ws`);
 
-socket.onopen = () => showStatus(true, "Connected");
-socket.onmessage = (event) => show(event.data);
-socket.onclose = () => showStatus(false, "Disconnected. Reload the page to connect again.");
+let socket;
+let failures = 0; // attempts to connect since the last one that succeeded
+connect();
+
+function connect() {
+  socket = new WebSocket(`${scheme}//${location.host}/ws`);
+  socket.onopen = () => {
+    failures = 0;
+    showStatus(true, "Connected");
+  };
+  socket.onmessage = (event) => show(event.data);
+  socket.onclose = () => {
+    showStatus(false, "Connection lost. Trying again …");
+    setTimeout(connect, retryDelay(failures++));
+  };
+}
+
+// Twice as long after each failure, up to half a minute: a server in trouble
+// needs rest. And not the same for everyone: after a restart of the server all
+// pages would otherwise come back in the same instant, again and again.
+function retryDelay(failures) {
+  const longest = Math.min(500 * 2 ** failures, 30000); // milliseconds
+  return longest / 2 + Math.random() * longest / 2;
+}
 
 // The form handles the button and the Enter key alike.
 compose.onsubmit = (event) => {
