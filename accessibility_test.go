@@ -11,7 +11,7 @@ func TestNewMessagesAreReadOut(t *testing.T) {
 	s := openSite(t)
 	ann, bob := s.visitor("ann"), s.visitor("bob")
 	bob.says("Can you hear me?")
-	ann.sees("Can you hear me?")
+	ann.sees("bob: Can you hear me?")
 	ann.hears("Can you hear me?")
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -20,6 +19,9 @@ const (
 	maxFrame  = 32 << 10        // bytes in one frame from a browser
 	writeWait = 3 * time.Second // for one frame to be written
 	closeWait = time.Second     // for the browser to answer our close frame
+
+	nameWait  = 10 * time.Second // for the browser to send a name
+	errorWait = time.Second      // between two errors to one client
 )
 
 // closeReason is why a connection ends: a code for the browser, words for the log.
@@ -32,6 +34,7 @@ type closeReason struct {
 const (
 	closeNormal    = 1000
 	closeGoingAway = 1001
+	closePolicy    = 1008
 	closeTooBig    = 1009
 	closeTooSlow   = 1013 // "try again later"
 )
@@ -45,6 +48,10 @@ type Client struct {
 
 	reason   closeReason // set by the hub before it closes send; whoever has seen that close may read it
 	received int         // messages; the read goroutine's
+
+	name      string      // set before the client is in the room
+	notices   chan []byte // from the read goroutine to its own browser; never closed, and what does not fit is dropped
+	lastError time.Time   // the read goroutine's
 }
 
 // serveClient talks with one browser from the handshake to the end. The
@@ -53,7 +60,8 @@ type Client struct {
 // returns.
 func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn) {
 	ws.MaxPayloadBytes = maxFrame
-	client := &Client{hub: hub, ws: ws, send: make(chan []byte, sendQueue)}
+	client := &Client{hub: hub, ws: ws, send: make(chan []byte, sendQueue), notices: make(chan []byte, 1)}
+	ws.SetReadDeadline(time.Now().Add(nameWait)) // before a stop can set its own, which must win
 
 	// When the server stops, the reader ends, and a writer that is stuck gets the
 	// deadline of all others. (The request's own context would not do: a stop does
@@ -64,6 +72,12 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn) {
 	})
 	defer stopWatching()
 
+	if reason := client.askName(ctx); client.name == "" {
+		slog.Info("not joined", "peer", ws.Request().RemoteAddr, "why", reason.text)
+		ws.SetWriteDeadline(client.writeDeadline())
+		ws.WriteClose(reason.code)
+		return
+	}
 	select {
 	case hub.register <- client:
 		client.run()
@@ -72,12 +86,37 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn) {
 	}
 }
 
+// askName sets the client's name, or says why there is none. There is no write
+// goroutine yet, so this one may write.
+func (c *Client) askName(ctx context.Context) closeReason {
+	defer c.ws.SetReadDeadline(time.Time{}) // once the client is in the room, other deadlines must stay
+	for {
+		frame, err := c.receive()
+		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
+			return closeReason{closePolicy, "no name"}
+		} else if err != nil {
+			return c.readError(err)
+		}
+		name, text, err := parse(frame)
+		if name != "" {
+			c.name = name
+			return closeReason{}
+		}
+		if text != "" {
+			err = errors.New("please send your name first")
+		}
+		if c.tell(err) {
+			c.write(<-c.notices)
+		}
+	}
+}
+
 // run is the client's life in the room. There is one way out, whoever begins
 // the parting: the reader ends, the hub closes the queue, the writer ends.
 func (c *Client) run() {
 	peer := c.ws.Request().RemoteAddr // not c.ws.RemoteAddr(): that one is the Origin
 	start := time.Now()
-	slog.Info("connected", "peer", peer)
+	slog.Info("connected", "peer", peer, "name", c.name)
 
 	var writer sync.WaitGroup
 	writer.Go(c.writePump)
@@ -88,7 +127,7 @@ func (c *Client) run() {
 	}
 	writer.Wait() // whoever starts a goroutine waits for its end
 
-	slog.Info("disconnected", "peer", peer, "why", c.reason.text,
+	slog.Info("disconnected", "peer", peer, "name", c.name, "why", c.reason.text,
 		"after", time.Since(start).Round(time.Millisecond), "messages", c.received)
 	if reason.code != closeNormal { // the browser has not ended it
 		c.drain()
@@ -99,16 +138,52 @@ func (c *Client) run() {
 // and says why it did.
 func (c *Client) readPump() closeReason {
 	for {
-		var text []byte
-		if err := websocket.Message.Receive(c.ws, &text); err != nil {
+		frame, err := c.receive()
+		if err != nil {
 			return c.readError(err)
+		}
+		name, text, err := parse(frame)
+		if name != "" {
+			err = errors.New("you have a name already")
+		}
+		c.tell(err)
+		if text == "" {
+			continue
 		}
 		c.received++
 		select {
-		case c.hub.broadcast <- bytes.ToValidUTF8(text, []byte("\uFFFD")): // browsers end a connection on which anything else comes
+		case c.hub.broadcast <- Message{Kind: "chat", Name: c.name, Text: text}:
 		case <-c.hub.done:
 			return closeReason{} // the hub has set one already
 		}
+	}
+}
+
+// receive returns the next frame, and an empty one in place of a binary one,
+// which is then refused like all that is not JSON.
+func (c *Client) receive() (frame []byte, err error) {
+	textOnly := func(data []byte, frameType byte, _ any) error {
+		if frameType == websocket.TextFrame {
+			frame = data
+		}
+		return nil
+	}
+	err = websocket.Codec{Unmarshal: textOnly}.Receive(c.ws, nil)
+	return frame, err
+}
+
+// tell queues an error, if there is one, for this browser alone. It reports
+// whether it did: one error a second must be enough.
+func (c *Client) tell(err error) bool {
+	if err == nil || time.Since(c.lastError) < errorWait {
+		return false
+	}
+	select {
+	case c.notices <- encode(Message{Kind: "error", Text: err.Error()}):
+		c.lastError = time.Now()
+		return true
+	default:
+		return false
 	}
 }
 
@@ -130,8 +205,13 @@ func (c *Client) readError(err error) closeReason {
 // closed, so that the reader ends too, and the rest of the queue is dropped.
 func (c *Client) writePump() {
 	var failed error
-	for frame := range c.send {
-		if failed != nil {
+	for open := true; open; {
+		var frame []byte
+		select {
+		case frame, open = <-c.send:
+		case frame = <-c.notices:
+		}
+		if !open || failed != nil {
 			continue
 		}
 		if failed = c.write(frame); failed != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/net/websocket"
 )
 
 // A bubble of testing/synctest does not end before its goroutines have: one
@@ -19,9 +22,9 @@ func TestNoGoroutineOutlivesItsClient(t *testing.T) {
 		var storm sync.WaitGroup
 		for n := range 200 {
 			storm.Go(func() {
-				b := server.open()
-				b.send("here I am")
-				switch n % 4 {
+				b := server.join(fmt.Sprint(n))
+				b.says("here I am")
+				switch n % 5 {
 				case 0:
 					b.leave()
 				case 1:
@@ -32,6 +35,9 @@ func TestNoGoroutineOutlivesItsClient(t *testing.T) {
 				case 3:
 					b.send(strings.Repeat("x", maxFrame+1))
 					b.isGone()
+				case 4:
+					server.open().crash() // has not even given a name
+					b.leave()
 				}
 			})
 		}
@@ -58,8 +64,8 @@ func TestEveryConnectionEndsWithAReason(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := captureLog(t)
 				server := startServer(t)
-				ann := server.open()
-				ann.send("hello")
+				ann := server.join("ann")
+				ann.says("hello")
 				time.Sleep(90 * time.Second) // in the bubble: at once
 
 				test.end(server, ann)
@@ -67,8 +73,8 @@ func TestEveryConnectionEndsWithAReason(t *testing.T) {
 					t.Errorf("close code %d, want %d", code, test.code)
 				}
 				synctest.Wait()
-				log.contains(t, "msg=connected peer=pipe")
-				log.contains(t, "msg=disconnected peer=pipe "+test.why+" after=1m30s messages=1")
+				log.contains(t, "msg=connected peer=pipe name=ann")
+				log.contains(t, "msg=disconnected peer=pipe name=ann "+test.why+" after=1m30s messages=1")
 			})
 		})
 	}
@@ -77,10 +83,9 @@ func TestEveryConnectionEndsWithAReason(t *testing.T) {
 func TestALostConnectionIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := captureLog(t)
-		deaf := startServer(t).openDeaf()
-		deaf.send("I do not listen")
+		startServer(t).joinDeaf()
 		time.Sleep(writeWait + closeWait)
-		log.contains(t, `msg=disconnected peer=pipe why="cannot write: write pipe: i/o timeout" after=3s`)
+		log.contains(t, `msg=disconnected peer=pipe name=deaf why="cannot write: write pipe: i/o timeout" after=3s`)
 	})
 }
 
@@ -89,20 +94,100 @@ func TestALostConnectionIsLogged(t *testing.T) {
 func TestATooSlowClientIsToldSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
-		ann, slow := server.open(), server.openDeaf()
+		ann, slow := server.join("ann"), server.joinDeaf()
 		synctest.Wait()
 		for range sendQueue + 100 {
-			ann.send("faster!")
+			ann.says("faster!")
 		}
 		synctest.Wait()
-		if got := len(ann.received()); got != sendQueue+100 {
-			t.Errorf("who reads received %d messages, want %d", got, sendQueue+100)
+		if got := len(ann.heard()); got != sendQueue+100 {
+			t.Errorf("who reads heard %d messages, want %d", got, sendQueue+100)
 		}
 
 		go slow.read()
 		if code := slow.isGone(); code != closeTooSlow {
 			t.Errorf("close code %d, want %d", code, closeTooSlow)
 		}
+	})
+}
+
+func TestANameIsNeededFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		bob, ann := server.join("bob"), server.open()
+		ann.says("hello")
+		ann.hears("error please send your name first")
+		time.Sleep(errorWait)
+		ann.send(`{"name":" Server "}`)
+		ann.hears("error this name is the server's own: please choose another")
+		ann.send(`{}`)
+		ann.send(`{"name":"  ann "}`)
+		ann.hears("welcome ann")
+		ann.send(`{"name":"eve"}`)
+		time.Sleep(errorWait)
+		ann.send(`{"name":"eve"}`)
+		ann.hears("error you have a name already")
+		ann.says("hello")
+		ann.hears("ann: hello")
+		bob.hears("ann: hello") // and nothing of all that before
+	})
+}
+
+func TestWhoGivesNoNameHasToLeave(t *testing.T) {
+	for name, frame := range map[string]string{
+		"silent":     "",
+		"keeps busy": "{}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := captureLog(t)
+				ann := startServer(t).open()
+				start := time.Now()
+				if frame != "" {
+					ann.send(frame)
+				}
+				if code := ann.isGone(); code != closePolicy {
+					t.Errorf("close code %d, want %d", code, closePolicy)
+				}
+				if waited := time.Since(start); waited != nameWait {
+					t.Errorf("the server waited %v for a name, want %v", waited, nameWait)
+				}
+				log.contains(t, `msg="not joined" peer=pipe why="no name"`)
+			})
+		})
+	}
+}
+
+func TestAStopReachesThoseWithoutANameToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		ann := server.open()
+		synctest.Wait()
+		go server.stop()
+		if code := ann.isGone(); code != closeGoingAway {
+			t.Errorf("close code %d, want %d", code, closeGoingAway)
+		}
+	})
+}
+
+func TestAMistakeIsToldToNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		ann, bob := server.join("ann"), server.join("bob")
+		ann.send("no JSON at all")
+		ann.hears(`error not understood: send {"name":"ada"} to join, {"text":"hello"} to speak`)
+
+		ann.ws.PayloadType = websocket.BinaryFrame
+		ann.send(`{"text":"in a binary frame"}`)
+		ann.ws.PayloadType = websocket.TextFrame
+		ann.says("fine")
+		ann.hears("ann: fine") // no second error within a second
+		bob.hears("ann: fine")
+
+		time.Sleep(errorWait)
+		ann.ws.PayloadType = websocket.BinaryFrame
+		ann.send(`{"text":"in a binary frame"}`)
+		ann.hears(`error not understood: send {"name":"ada"} to join, {"text":"hello"} to speak`)
 	})
 }
 
@@ -163,14 +248,12 @@ func (s *testServer) handshake(origin string) int {
 // it the connection.
 func TestAQuietConnectionStaysOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ann := startServer(t).open()
-		ann.send("hello")
-		ann.receives("hello")
+		ann := startServer(t).join("ann")
 		time.Sleep(2 * writeWait)
 		if _, err := ann.conn.Write([]byte{0x89, 0x80, 0, 0, 0, 0}); err != nil { // RFC 6455, section 5.5.2: an empty ping
 			t.Fatal(err)
 		}
-		ann.send("still here")
-		ann.receives("still here")
+		ann.says("still here")
+		ann.hears("ann: still here")
 	})
 }

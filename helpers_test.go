@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"io"
 	"log"
 	"log/slog"
@@ -73,19 +74,38 @@ type browser struct {
 	ws        *websocket.Conn
 	frames    chan string // what the server has sent; closed at the end of the connection
 	closeCode int         // from the server's close frame; to be read after frames is closed
+	name      string
+	elements  []Message // of the last frame, as far as they were not looked at yet
 }
 
-// open opens the page in one more browser, which is closed with the test. It
-// keeps reading, as browsers do.
+// join opens the page in one more browser, and gives a name. The browser keeps
+// reading, as browsers do, and is closed with the test.
+func (s *testServer) join(name string) *browser {
+	s.t.Helper()
+	b := s.open()
+	b.name = name
+	b.send(`{"name":"` + name + `"}`)
+	b.hears("welcome " + name)
+	return b
+}
+
+// open opens a browser that gives no name.
 func (s *testServer) open() *browser {
 	s.t.Helper()
-	b := s.openDeaf()
+	b := s.connect()
 	go b.read()
 	return b
 }
 
-// openDeaf opens a browser that does not read what it is sent.
-func (s *testServer) openDeaf() *browser {
+// joinDeaf opens a browser that gives a name and does not read what it is sent.
+func (s *testServer) joinDeaf() *browser {
+	s.t.Helper()
+	b := s.connect()
+	b.send(`{"name":"deaf"}`)
+	return b
+}
+
+func (s *testServer) connect() *browser {
 	s.t.Helper()
 	config, err := websocket.NewConfig("ws://chat.test/ws", "http://chat.test")
 	if err != nil {
@@ -144,31 +164,74 @@ func (b *browser) sendHalfAFrame() {
 	}
 }
 
-// receives fails the test unless these frames come next.
-func (b *browser) receives(want ...string) {
+// says sends a text, as the page does.
+func (b *browser) says(text string) {
 	b.t.Helper()
-	for _, text := range want {
-		select {
-		case got, ok := <-b.frames:
-			if !ok {
-				b.t.Fatalf("the connection ended, want %q", text)
-			}
-			if got != text {
-				b.t.Fatalf("received %q, want %q", got, text)
-			}
-		case <-time.After(patience):
-			b.t.Fatalf("nothing came, want %q", text)
+	frame, err := json.Marshal(map[string]string{"text": text})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.send(string(frame))
+}
+
+// hears fails the test unless these elements come next, in the words of
+// Message.String.
+func (b *browser) hears(want ...string) {
+	b.t.Helper()
+	for _, words := range want {
+		if got := b.next().String(); got != words {
+			b.t.Fatalf("%s heard %q, want %q", b.name, got, words)
 		}
 	}
 }
 
-// received returns what has come and was not looked at yet.
-func (b *browser) received() []string {
-	var frames []string
-	for range len(b.frames) {
-		frames = append(frames, <-b.frames)
+// String is how the tests write an element down.
+func (m Message) String() string {
+	if m.Kind == "chat" {
+		return m.Name + ": " + m.Text
 	}
-	return frames
+	return strings.TrimSpace(m.Kind + " " + m.Name + m.Text)
+}
+
+// next waits for the next element.
+func (b *browser) next() Message {
+	b.t.Helper()
+	for len(b.elements) == 0 {
+		select {
+		case frame, ok := <-b.frames:
+			if !ok {
+				b.t.Fatalf("%s: the connection ended, with code %d", b.name, b.closeCode)
+			}
+			b.elements = decode(b.t, frame)
+		case <-time.After(patience):
+			b.t.Fatalf("%s waited in vain", b.name)
+		}
+	}
+	element := b.elements[0]
+	b.elements = b.elements[1:]
+	return element
+}
+
+// heard returns all that has come and was not looked at yet.
+func (b *browser) heard() []string {
+	b.t.Helper()
+	for range len(b.frames) {
+		b.elements = append(b.elements, decode(b.t, <-b.frames)...)
+	}
+	var words []string
+	for _, element := range b.elements {
+		words = append(words, element.String())
+	}
+	b.elements = nil
+	return words
+}
+
+func decode(t testing.TB, frame string) (elements []Message) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(frame), &elements); err != nil {
+		t.Fatalf("frame %q: %v", frame, err)
+	}
+	return elements
 }
 
 // leave closes the tab: the browser says goodbye and the connection ends.

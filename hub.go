@@ -15,7 +15,7 @@ const stopWait = 2 * time.Second
 type Hub struct {
 	register   chan *Client
 	unregister chan departure
-	broadcast  chan []byte
+	broadcast  chan Message
 	done       chan struct{} // closed when Run takes nothing more; every send to the hub is a select with it
 	stopBy     time.Time     // set before done is closed: the deadline for the clients' last frames
 
@@ -32,7 +32,7 @@ func NewHub() *Hub {
 	return &Hub{
 		register:   make(chan *Client),
 		unregister: make(chan departure),
-		broadcast:  make(chan []byte),
+		broadcast:  make(chan Message),
 		done:       make(chan struct{}),
 		clients:    make(map[*Client]bool),
 	}
@@ -48,6 +48,7 @@ func (h *Hub) Run(ctx context.Context) {
 			return
 		case client := <-h.register:
 			h.clients[client] = true
+			client.send <- encode(Message{Kind: "welcome", Name: client.name}) // its queue is empty
 		case d := <-h.unregister:
 			h.remove(d.client, d.reason)
 		case message := <-h.broadcast:
@@ -59,10 +60,12 @@ func (h *Hub) Run(ctx context.Context) {
 // deliver queues the message for everyone in the room. A client whose queue is
 // full does not keep up; to wait for it would stop the whole room, and to drop
 // a message would leave it with a hole it does not know of. So it has to leave.
-func (h *Hub) deliver(message []byte) {
+func (h *Hub) deliver(message Message) {
+	message.At = time.Now().UTC().Truncate(time.Millisecond)
+	frame := encode(message) // once, not once for each client
 	for client := range h.clients {
 		select {
-		case client.send <- message:
+		case client.send <- frame:
 		default:
 			h.remove(client, closeReason{closeTooSlow, "too slow"})
 		}

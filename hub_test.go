@@ -12,18 +12,16 @@ import (
 func TestWhatOneSaysAllSee(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
-		ann, bob, eve := server.open(), server.open(), server.open()
-		synctest.Wait() // until everyone is in the room
-
-		ann.send("hello")
-		ann.receives("hello")
-		bob.receives("hello")
-		eve.receives("hello")
+		ann, bob, eve := server.join("ann"), server.join("bob"), server.join("eve")
+		ann.says("hello")
+		ann.hears("ann: hello")
+		bob.hears("ann: hello")
+		eve.hears("ann: hello")
 
 		eve.leave()
-		bob.send("is she gone?")
-		ann.receives("is she gone?")
-		bob.receives("is she gone?")
+		bob.says("is she gone?")
+		ann.hears("bob: is she gone?")
+		bob.hears("bob: is she gone?")
 	})
 }
 
@@ -34,29 +32,28 @@ func TestEveryoneSeesTheSameOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		var room []*browser
-		for range people {
-			room = append(room, server.open())
+		for person := range people {
+			room = append(room, server.join(fmt.Sprint(person)))
 		}
-		synctest.Wait()
 
 		var talking sync.WaitGroup
-		for person, b := range room {
+		for _, b := range room {
 			talking.Go(func() {
 				for n := range each {
-					b.send(fmt.Sprintf("message %d of person %d", n, person))
+					b.says(fmt.Sprint(n))
 				}
 			})
 		}
 		talking.Wait()
 		synctest.Wait()
 
-		first := room[0].received()
+		first := room[0].heard()
 		if len(first) != people*each {
-			t.Fatalf("received %d messages, want %d", len(first), people*each)
+			t.Fatalf("heard %d messages, want %d", len(first), people*each)
 		}
 		for person, b := range room[1:] {
-			if !slices.Equal(b.received(), first) {
-				t.Errorf("person %d received another order than person 0", person+1)
+			if !slices.Equal(b.heard(), first) {
+				t.Errorf("person %d heard another order than person 0", person+1)
 			}
 		}
 	})
@@ -65,17 +62,14 @@ func TestEveryoneSeesTheSameOrder(t *testing.T) {
 func TestTheHubNeverWaitsForAClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
-		ann := server.open()
-		stuck := &Client{send: make(chan []byte, 1)} // with nobody who reads its queue
+		ann := server.join("ann")
+		stuck := &Client{send: make(chan []byte, 1)} // with nobody who reads its queue: the welcome fills it
 		server.hub.register <- stuck
-		synctest.Wait()
 
-		ann.send("one")
-		ann.send("two")
-		ann.receives("one", "two")
-		if frame := <-stuck.send; string(frame) != "one" {
-			t.Errorf("the queue begins with %q, want %q", frame, "one")
-		}
+		ann.says("one")
+		ann.says("two")
+		ann.hears("ann: one", "ann: two")
+		<-stuck.send
 		if frame, open := <-stuck.send; open {
 			t.Errorf("the full queue goes on with %q, want it closed", frame)
 		}
@@ -109,7 +103,8 @@ func TestAStoppedHubKeepsNobodyWaiting(t *testing.T) {
 		go server.Serve(pipes)
 		defer server.Close()
 		late := &testServer{t: t, dial: pipes.dial}
-		if code := late.open().isGone(); code != closeGoingAway {
+		b := late.open()
+		if code := b.isGone(); code != closeGoingAway {
 			t.Errorf("who comes too late is told %d, want %d", code, closeGoingAway)
 		}
 	})

@@ -23,7 +23,7 @@ func TestTheLogFollowsTheNewest(t *testing.T) {
 	for n := range 10 {
 		bob.says(fmt.Sprintf("message %d", n))
 	}
-	ann.sees("message 8", "message 9")
+	ann.sees("bob: message 8", "bob: message 9")
 	ann.waitFor(newestIsInView)
 
 	// But whoever reads further up is left alone.
@@ -32,13 +32,13 @@ func TestTheLogFollowsTheNewest(t *testing.T) {
 	ann.press("Home")
 	ann.waitFor(oldestIsInView)
 	bob.says("too early?")
-	ann.sees("too early?")
+	ann.sees("bob: too early?")
 	ann.waitFor(oldestIsInView)
 
 	ann.press("End")
 	ann.waitFor(newestIsInView)
 	bob.says("now")
-	ann.sees("too early?", "now")
+	ann.sees("bob: too early?", "bob: now")
 	ann.waitFor(newestIsInView)
 
 	// A window that becomes smaller, as when a phone shows its keyboard, is no
@@ -48,7 +48,7 @@ func TestTheLogFollowsTheNewest(t *testing.T) {
 	ann.press("Home")
 	ann.waitFor(oldestIsInView)
 	ann.says("here I am")
-	ann.sees("now", "here I am")
+	ann.sees("bob: now", "ann: here I am")
 	ann.waitFor(newestIsInView)
 }
 
@@ -64,7 +64,7 @@ func TestNoTextBreaksTheLayout(t *testing.T) {
 		strings.Repeat("漢字", 300),
 	} {
 		ann.says(text)
-		ann.sees(text)
+		ann.sees("ann: " + text)
 		for _, width := range []int{1000, 320} {
 			ann.resize(width, 568, 1)
 			ann.fits()
@@ -89,7 +89,7 @@ func TestSmallWindowsAndZoomAreEnough(t *testing.T) {
 		ann.fits()
 		ann.types(window.name)
 		ann.click("#compose button")
-		ann.sees(window.name)
+		ann.sees("ann: " + window.name)
 		ann.waitFor(newestIsInView)
 		ann.click("#text")
 	}

@@ -55,23 +55,22 @@ func (s *site) start(addr string) {
 // person is someone with the page open.
 type person struct{ *tab }
 
-// newcomer is one more person with the page open.
+// newcomer is one more person with the page open, who has given no name yet.
 func (s *site) newcomer() *person {
 	s.t.Helper()
 	p := &person{s.browser.newTab(s.addr)}
 	p.open("http://" + s.addr)
-	p.isConnected()
+	p.isOn("#name")
 	return p
 }
 
-// visitor is a person who is in the room. "Connected" on the page would not say
-// that: the handshake is done then, but the hub may still have to register the
-// client. Who sees what they said themselves is in the room.
+// visitor is a person who is in the room.
 func (s *site) visitor(name string) *person {
 	s.t.Helper()
 	p := s.newcomer()
-	p.says(name + " is here")
-	p.sees(name + " is here")
+	p.types(name)
+	p.press("Enter")
+	p.isConnected()
 	return p
 }
 
@@ -85,19 +84,22 @@ func (p *person) isDisconnected() {
 	p.waitFor(`!document.querySelector("#status.connected")`)
 }
 
-// says sends a message.
+// says sends a message, once the one before it has come back: until then, the
+// page sends no other.
 func (p *person) says(text string) {
 	p.t.Helper()
+	p.waitFor(`unconfirmed === ""`)
 	p.click("#text")
 	p.pastes(text)
 	p.press("Enter")
 }
 
-// sees waits until these are the last messages on the page.
+// sees waits until these are the last messages on the page, as "name: text".
 func (p *person) sees(want ...string) {
 	p.t.Helper()
 	p.waitFor(fmt.Sprintf(`JSON.stringify(
-		[...document.querySelectorAll("#messages li")].slice(-%d).map((item) => item.textContent)
+		[...document.querySelectorAll("#messages li")].slice(-%d).map((item) =>
+			item.querySelector("b").textContent + ": " + item.querySelector("span").textContent)
 	) === JSON.stringify(%s)`, len(want), quote(want)))
 }
 

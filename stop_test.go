@@ -80,21 +80,19 @@ func (p *program) exit() syscall.WaitStatus {
 	return p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 }
 
-func (p *program) open() *browser {
+func (p *program) join(name string) *browser {
 	p.t.Helper()
 	server := &testServer{t: p.t, dial: func() (net.Conn, error) { return net.Dial("tcp", p.addr) }}
-	return server.open()
+	return server.join(name)
 }
 
 func TestAStopInOrder(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
 			p := startProgram(t)
-			ann, bob := p.open(), p.open()
-			p.logs("connected")
-			p.logs("connected")
-			ann.send("goodbye")
-			bob.receives("goodbye")
+			ann, bob := p.join("ann"), p.join("bob")
+			ann.says("goodbye")
+			bob.hears("ann: goodbye")
 
 			p.signal(signal)
 			if code := bob.isGone(); code != closeGoingAway {
@@ -141,8 +139,8 @@ func TestAStopWaitsForTheClientsButNotForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := captureLog(t)
 		server := startServer(t)
-		server.openDeaf().send("I do not listen")
-		synctest.Wait() // until the write of it is stuck
+		server.joinDeaf()
+		synctest.Wait() // until the welcome is stuck
 
 		start := time.Now()
 		server.stop()

@@ -3,26 +3,42 @@
 const status = document.getElementById("status");
 const log = document.getElementById("log");
 const messages = document.getElementById("messages");
+const join = document.getElementById("join");
+const nameField = document.getElementById("name");
+const nameError = document.getElementById("name-error");
 const compose = document.getElementById("compose");
 const text = document.getElementById("text");
+const textError = document.getElementById("text-error");
 const sendButton = compose.querySelector("button");
 
 // A page that came over https may only open sockets that are encrypted, too.
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 
 let socket;
-let failures = 0; // attempts to connect since the last one that succeeded
-connect();
+let joined = false;   // the server has said welcome on this socket
+let failures = 0;     // attempts to connect since the last welcome
+let unconfirmed = ""; // our text that the server has not sent back yet
+
+// The name is asked for once, and remembered for the next visit.
+let myName = localStorage.getItem("name") ?? "";
+if (myName === "") askName("");
+else connect();
+
+join.onsubmit = (event) => {
+  event.preventDefault(); // or the browser would load a new page
+  myName = nameField.value;
+  join.hidden = true; // or a second Enter would open a second socket
+  connect();
+};
 
 function connect() {
+  showStatus(false, "Connecting …");
   socket = new WebSocket(`${scheme}//${location.host}/ws`);
-  socket.onopen = () => {
-    failures = 0;
-    showStatus(true, "Connected");
-  };
-  socket.onmessage = (event) => show(event.data);
+  socket.onopen = () => socket.send(JSON.stringify({ name: myName }));
+  socket.onmessage = (event) => JSON.parse(event.data).forEach(receive);
   socket.onclose = () => {
     showStatus(false, "Connection lost. Trying again …");
+    giveBack();
     setTimeout(connect, retryDelay(failures++));
   };
 }
@@ -35,28 +51,88 @@ function retryDelay(failures) {
   return longest / 2 + Math.random() * longest / 2;
 }
 
-// The form handles the button and the Enter key alike.
+function receive(element) {
+  switch (element.kind) {
+    case "welcome": return welcome(element.name);
+    case "chat": return show(element);
+    case "error": return joined ? refused(element.text) : askName(element.text);
+  }
+}
+
+function welcome(name) {
+  myName = name; // as the server spells it: without spaces around it
+  localStorage.setItem("name", name);
+  failures = 0;
+  joined = true;
+  join.hidden = true;
+  compose.hidden = false;
+  showStatus(true, `Connected as ${name}`);
+  text.focus();
+}
+
+// askName shows the form, with what the server does not like about the last
+// answer. The socket is not needed until there is another answer.
+function askName(error) {
+  if (socket) socket.onclose = null;
+  socket?.close();
+  showStatus(false, "Not connected");
+  compose.hidden = true;
+  join.hidden = false;
+  nameField.value = myName;
+  nameError.textContent = error;
+  nameField.focus();
+}
+
+// A text leaves the box for good only when the server has sent it back: then
+// everyone has it. Until then no other one can be sent.
 compose.onsubmit = (event) => {
-  event.preventDefault(); // or the browser would load a new page
-  if (socket.readyState !== WebSocket.OPEN || text.value.trim() === "") return;
-  socket.send(text.value);
+  event.preventDefault();
+  if (!joined || unconfirmed !== "" || text.value.trim() === "") return;
+  socket.send(JSON.stringify({ text: text.value }));
+  unconfirmed = text.value.toWellFormed(); // as it comes back: half an emoji becomes a replacement character
   text.value = "";
+  textError.textContent = "";
   text.focus();      // after a click on the button, too
   log.scrollTop = 0; // the end of the log: who speaks wants to see it arrive
 };
 
+// The server tells no more than one error a second. So for a second nothing is
+// sent that could be refused without a word.
+function refused(error) {
+  textError.textContent = error;
+  sendButton.disabled = true;
+  setTimeout(() => sendButton.disabled = !joined, 1100); // milliseconds
+  giveBack();
+}
+
+function giveBack() {
+  text.value = [unconfirmed, text.value].filter(Boolean).join(" ");
+  unconfirmed = "";
+}
+
 function showStatus(connected, words) {
+  joined = connected;
   status.textContent = words;
   status.className = connected ? "connected" : "";
   sendButton.disabled = !connected;
 }
 
-// textContent, never innerHTML: what people write is text, not markup.
-function show(words) {
+function show(message) {
+  if (message.name === myName && message.text === unconfirmed) unconfirmed = "";
+  const at = new Date(message.at);
+  const time = part("time", at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  time.dateTime = message.at;
   const item = document.createElement("li");
-  item.dir = "auto"; // Arabic and Hebrew begin on the right
-  item.textContent = words;
+  item.append(part("b", message.name), " ", time, " ", part("span", message.text));
   const following = log.scrollTop > -40; // pixels, counted from the end
   messages.append(item);
   if (following) log.scrollTop = 0; // whoever has scrolled up to read is left alone
+}
+
+// textContent, never innerHTML: what people write is text, not markup.
+function part(tag, words) {
+  const element = document.createElement(tag);
+  element.dir = "auto"; // Arabic and Hebrew begin on the right
+  element.textContent = words;
+  return element;
 }
