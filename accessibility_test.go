@@ -10,6 +10,7 @@ import (
 func TestNewMessagesAreReadOut(t *testing.T) {
 	s := openSite(t)
 	ann, bob := s.visitor("ann"), s.visitor("bob")
+	ann.waitFor(`log.getAttribute("aria-live") === "polite"`) // the history is through
 	bob.says("Can you hear me?")
 	ann.sees("bob: Can you hear me?")
 	ann.hears("Can you hear me?")

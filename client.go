@@ -137,6 +137,7 @@ func (c *Client) run() {
 // readPump passes what the browser sends to the hub until the connection ends,
 // and says why it did.
 func (c *Client) readPump() closeReason {
+	saved := make(chan error, 1)
 	for {
 		frame, err := c.receive()
 		if err != nil {
@@ -152,7 +153,8 @@ func (c *Client) readPump() closeReason {
 		}
 		c.received++
 		select {
-		case c.hub.broadcast <- Message{Kind: "chat", Name: c.name, Text: text}:
+		case c.hub.broadcast <- post{Message{Kind: "chat", Name: c.name, Text: text}, saved}:
+			c.tell(<-saved)
 		case <-c.hub.done:
 			return closeReason{} // the hub has set one already
 		}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -25,10 +26,11 @@ const patience = 30 * time.Second
 
 // testServer is the whole server behind a listener of the test's choice.
 type testServer struct {
-	t    testing.TB
-	hub  *Hub
-	dial func() (net.Conn, error)
-	stop func() // stops in order, and returns when everything has ended
+	t     testing.TB
+	hub   *Hub
+	store *Store
+	dial  func() (net.Conn, error)
+	stop  func() // stops in order, and returns when everything has ended
 }
 
 // startServer starts the server behind pipes in memory, which unlike sockets
@@ -52,7 +54,8 @@ func startRealServer(t testing.TB) *testServer {
 func serveOn(t testing.TB, listener net.Listener, dial func() (net.Conn, error)) *testServer {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	hub := NewHub()
+	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
+	hub := NewHub(store)
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := serve(ctx, hub, listener); err != nil {
@@ -64,7 +67,18 @@ func serveOn(t testing.TB, listener net.Listener, dial func() (net.Conn, error))
 		running.Wait()
 	}
 	t.Cleanup(stop)
-	return &testServer{t: t, hub: hub, dial: dial, stop: stop}
+	return &testServer{t: t, hub: hub, store: store, dial: dial, stop: stop}
+}
+
+// openStore opens a database, which is closed with the test.
+func openStore(t testing.TB, path string) *Store {
+	t.Helper()
+	store, err := OpenStore(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	return store
 }
 
 // browser is a browser with the page open.

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -15,11 +18,14 @@ const stopWait = 2 * time.Second
 type Hub struct {
 	register   chan *Client
 	unregister chan departure
-	broadcast  chan Message
+	broadcast  chan post
 	done       chan struct{} // closed when Run takes nothing more; every send to the hub is a select with it
 	stopBy     time.Time     // set before done is closed: the deadline for the clients' last frames
 
-	clients map[*Client]bool // Run's alone
+	// These are Run's alone.
+	clients map[*Client]bool
+	store   *Store
+	lastID  int64
 }
 
 // departure is what a client's read goroutine says when it ends.
@@ -28,18 +34,26 @@ type departure struct {
 	reason closeReason
 }
 
-func NewHub() *Hub {
+// post is a message on its way to the hub, which says on saved how it went.
+type post struct {
+	message Message
+	saved   chan<- error // has room for the answer, so that the hub does not wait
+}
+
+func NewHub(store *Store) *Hub {
 	return &Hub{
 		register:   make(chan *Client),
 		unregister: make(chan departure),
-		broadcast:  make(chan Message),
+		broadcast:  make(chan post),
 		done:       make(chan struct{}),
 		clients:    make(map[*Client]bool),
+		store:      store,
+		lastID:     store.lastID,
 	}
 }
 
 // Run serves the room until ctx is cancelled. It waits for nothing else: not
-// for a client, not for a connection.
+// for a client, not for a connection. For the database it does.
 func (h *Hub) Run(ctx context.Context) {
 	for {
 		select {
@@ -47,22 +61,46 @@ func (h *Hub) Run(ctx context.Context) {
 			h.stop()
 			return
 		case client := <-h.register:
-			h.clients[client] = true
-			client.send <- encode(Message{Kind: "welcome", Name: client.name}) // its queue is empty
+			h.add(client)
 		case d := <-h.unregister:
 			h.remove(d.client, d.reason)
-		case message := <-h.broadcast:
-			h.deliver(message)
+		case p := <-h.broadcast:
+			p.saved <- h.publish(p.message)
 		}
 	}
 }
 
-// deliver queues the message for everyone in the room. A client whose queue is
+// add lets a client in and queues, as its first frame, the welcome and the
+// history. Run does it, so no gap and no double is left: what was published by
+// now is history, what is published from now on comes live.
+func (h *Hub) add(client *Client) {
+	history, err := h.store.History()
+	if err != nil {
+		slog.Error("no history for a newcomer", "error", err)
+	}
+	h.clients[client] = true
+	client.send <- encode(slices.Insert(history, 0, Message{Kind: "welcome", Name: client.name})...)
+}
+
+// publish saves the message, and then lets everyone have it. If it cannot be saved, nobody sees it.
+func (h *Hub) publish(message Message) error {
+	now := time.Now()
+	// The clock makes ids grow even across a power cut that lost the last ones.
+	message.ID = max(h.lastID+1, now.UnixMicro())
+	message.At = now.UTC().Truncate(time.Millisecond)
+	if err := h.store.Save(message); err != nil {
+		slog.Error("message not saved", "error", err)
+		return errors.New("not sent: the server cannot save at the moment")
+	}
+	h.lastID = message.ID
+	h.deliver(encode(message)) // once, not once for each client
+	return nil
+}
+
+// deliver queues the frame for everyone in the room. A client whose queue is
 // full does not keep up; to wait for it would stop the whole room, and to drop
 // a message would leave it with a hole it does not know of. So it has to leave.
-func (h *Hub) deliver(message Message) {
-	message.At = time.Now().UTC().Truncate(time.Millisecond)
-	frame := encode(message) // once, not once for each client
+func (h *Hub) deliver(frame []byte) {
 	for client := range h.clients {
 		select {
 		case client.send <- frame:

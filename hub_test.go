@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func TestWhatOneSaysAllSee(t *testing.T) {
@@ -22,6 +24,87 @@ func TestWhatOneSaysAllSee(t *testing.T) {
 		bob.says("is she gone?")
 		ann.hears("bob: is she gone?")
 		bob.hears("bob: is she gone?")
+	})
+}
+
+// The seam between history and live messages is where chats lose messages, or
+// show them twice. Here people join all the time while others talk; whoever has
+// joined must have seen, from the first message shown on, all that exist.
+func TestNoGapAndNoDoubleAtTheSeam(t *testing.T) {
+	const messages, joiners = 200, 40
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		talker := server.join("ann")
+		var room sync.WaitGroup
+		room.Go(func() {
+			for n := range messages {
+				talker.says(fmt.Sprint(n))
+			}
+		})
+		late := make([]*browser, joiners)
+		for i := range late {
+			room.Go(func() { late[i] = server.join(fmt.Sprint(i)) })
+		}
+		room.Wait()
+		synctest.Wait()
+
+		all := talker.heard()
+		if len(all) != messages {
+			t.Fatalf("the talker heard %d messages, want %d", len(all), messages)
+		}
+		for i, b := range late {
+			heard := b.heard()
+			if want := all[len(all)-len(heard):]; !slices.Equal(heard, want) || len(heard) < historySize {
+				t.Errorf("joiner %d has seen %d messages, not just the last ones of all", i, len(heard))
+			}
+		}
+	})
+}
+
+func TestWhatCannotBeSavedIsToldToItsSenderAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		ann, bob := server.join("ann"), server.join("bob")
+		server.store.setReadOnly(t, true)
+		ann.says("lost?")
+		ann.hears("error not sent: the server cannot save at the moment")
+
+		server.store.setReadOnly(t, false)
+		ann.says("found!")
+		ann.hears("ann: found!")
+		bob.hears("ann: found!")
+		server.join("eve").hears("ann: found!")
+	})
+}
+
+// Ids are times, but they have to grow when the clock is set back, too.
+func TestIDsGrowWhateverTheClockSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "chat.db")
+		tomorrow := time.Now().Add(24 * time.Hour)
+		before := openStore(t, path)
+		if err := before.Save(Message{ID: tomorrow.UnixMicro(), Kind: "chat", Name: "ann", Text: "from the future", At: tomorrow}); err != nil {
+			t.Fatal(err)
+		}
+		before.Close()
+
+		hub := NewHub(openStore(t, path))
+		for _, text := range []string{"one", "two"} {
+			if err := hub.publish(Message{Kind: "chat", Name: "ann", Text: text}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		history, err := hub.store.History()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range history {
+			got = append(got, fmt.Sprint(m.ID-tomorrow.UnixMicro(), " ", m.Text))
+		}
+		if want := []string{"0 from the future", "1 one", "2 two"}; !slices.Equal(got, want) {
+			t.Errorf("the history is %q, want %q", got, want)
+		}
 	})
 }
 
@@ -95,7 +178,7 @@ func TestAStoppedHubKeepsNobodyWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		hub := NewHub()
+		hub := NewHub(&Store{})
 		hub.Run(ctx) // and it has stopped
 
 		pipes := newPipeListener()

@@ -36,12 +36,13 @@ var static embed.FS
 // The work is in run, which can return errors and so can be tested.
 func main() {
 	addr := flag.String("addr", "localhost:8080", "listen on this `host:port`; without a host, on every network interface")
+	db := flag.String("db", "chat.db", "keep the messages in this SQLite `file`")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the first signal begins an orderly stop; a second one ends the program at once
 
-	if err := run(ctx, *addr); err != nil {
+	if err := run(ctx, *addr, *db); err != nil {
 		slog.Error("chat stopped", "error", err)
 		os.Exit(1)
 	}
@@ -49,13 +50,18 @@ func main() {
 
 // run serves until ctx ends or something fails. Listening and serving are two
 // steps, so that the URL is printed only once the port is really ours.
-func run(ctx context.Context, addr string) error {
+func run(ctx context.Context, addr, db string) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err // it says all there is to say: "listen tcp 127.0.0.1:8080: bind: address already in use"
 	}
+	defer listener.Close()
+	store, err := OpenStore(db)
+	if err != nil {
+		return err
+	}
 	slog.Info("chat is running", "url", pageURL(addr, listener))
-	return serve(ctx, NewHub(), listener)
+	return errors.Join(serve(ctx, NewHub(store), listener), store.Close())
 }
 
 // serve starts all that runs beside main, waits for the end of ctx, and then for

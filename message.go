@@ -19,7 +19,8 @@ const (
 // Message is one element of what the server sends. Every frame is a JSON array
 // of them, so that several can travel together.
 type Message struct {
-	Kind string    `json:"kind"` // chat, error or welcome
+	ID   int64     `json:"id,omitzero"` // grows from message to message; messages only
+	Kind string    `json:"kind"`        // chat, error or welcome
 	Name string    `json:"name,omitempty"`
 	Text string    `json:"text,omitempty"`
 	At   time.Time `json:"at,omitzero"` // UTC, in milliseconds; messages only

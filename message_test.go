@@ -88,11 +88,11 @@ func TestTheFormOfAFrame(t *testing.T) {
 	at := time.Date(2026, 7, 1, 12, 30, 5, 250e6, time.UTC)
 	got := string(encode(
 		Message{Kind: "welcome", Name: "ada"},
-		Message{Kind: "chat", Name: "ada", Text: "<b>hello</b>", At: at},
+		Message{ID: 1751373005250000, Kind: "chat", Name: "ada", Text: "<b>hello</b>", At: at},
 		Message{Kind: "error", Text: "too long"},
 	))
 	want := `[{"kind":"welcome","name":"ada"},` +
-		`{"kind":"chat","name":"ada","text":"\u003cb\u003ehello\u003c/b\u003e","at":"2026-07-01T12:30:05.25Z"},` +
+		`{"id":1751373005250000,"kind":"chat","name":"ada","text":"\u003cb\u003ehello\u003c/b\u003e","at":"2026-07-01T12:30:05.25Z"},` +
 		`{"kind":"error","text":"too long"}]`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

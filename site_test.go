@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"sync"
 	"testing"
 )
@@ -17,13 +19,14 @@ type site struct {
 	t       *testing.T
 	browser *chromium
 	addr    string
+	db      string // the file of the database, which outlives a stop
 	stop    func() // returns when everything has ended
 }
 
 func openSite(t *testing.T) *site {
 	t.Helper()
 	t.Parallel() // every site has a server and a browser of its own
-	s := &site{t: t, browser: startChromium(t)}
+	s := &site{t: t, browser: startChromium(t), db: filepath.Join(t.TempDir(), "chat.db")}
 	s.start("127.0.0.1:0")
 	t.Cleanup(func() { s.stop() })
 	return s
@@ -38,11 +41,12 @@ func (s *site) start(addr string) {
 		s.t.Fatal(err)
 	}
 	s.addr = listener.Addr().String()
+	store := openStore(s.t, s.db)
 
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := serve(ctx, NewHub(), listener); err != nil {
+		if err := errors.Join(serve(ctx, NewHub(store), listener), store.Close()); err != nil {
 			s.t.Errorf("serve returned %v", err)
 		}
 	})

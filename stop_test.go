@@ -4,11 +4,13 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -35,9 +37,9 @@ type program struct {
 	log  *bufio.Scanner
 }
 
-func startProgram(t *testing.T, args ...string) *program {
+func startProgram(t *testing.T, db string) *program {
 	t.Helper()
-	p := &program{t: t, cmd: exec.Command(os.Args[0], append([]string{"-addr", "127.0.0.1:0"}, args...)...)}
+	p := &program{t: t, cmd: exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-db", db)}
 	p.cmd.Env = append(os.Environ(), "CHAT_TEST_RUN_MAIN=1")
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -89,7 +91,8 @@ func (p *program) join(name string) *browser {
 func TestAStopInOrder(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
-			p := startProgram(t)
+			db := filepath.Join(t.TempDir(), "chat.db")
+			p := startProgram(t, db)
 			ann, bob := p.join("ann"), p.join("bob")
 			ann.says("goodbye")
 			bob.hears("ann: goodbye")
@@ -101,14 +104,35 @@ func TestAStopInOrder(t *testing.T) {
 			if status := p.exit(); status.ExitStatus() != 0 {
 				t.Errorf("exit code %d, want 0", status.ExitStatus())
 			}
+			if files, _ := filepath.Glob(db + "*"); len(files) != 1 {
+				t.Errorf("the program left %q, want the database alone", files)
+			}
+			startProgram(t, db).join("eve").hears("ann: goodbye")
 		})
 	}
+}
+
+// SIGKILL gives the program no time to do anything.
+func TestWhatWasSeenSurvivesACrash(t *testing.T) {
+	const messages = 20
+	db := filepath.Join(t.TempDir(), "chat.db")
+	p := startProgram(t, db)
+	ann := p.join("ann")
+	var seen []string
+	for n := range messages {
+		ann.says(fmt.Sprint(n))
+		seen = append(seen, fmt.Sprint("ann: ", n))
+	}
+	ann.hears(seen...)
+	p.signal(os.Kill)
+	p.exit()
+	startProgram(t, db).join("bob").hears(seen...)
 }
 
 // A connection on which nothing was asked yet makes the stop take a second, in
 // which the impatient press Ctrl-C again.
 func TestASecondSignalStopsAtOnce(t *testing.T) {
-	p := startProgram(t)
+	p := startProgram(t, filepath.Join(t.TempDir(), "chat.db"))
 	silent, err := net.Dial("tcp", p.addr)
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,8 @@ let socket;
 let joined = false;   // the server has said welcome on this socket
 let failures = 0;     // attempts to connect since the last welcome
 let unconfirmed = ""; // our text that the server has not sent back yet
+let givenBack = false; // and that is in the box again, for want of a connection
+let lastId = 0;       // of the newest message on the page
 
 // The name is asked for once, and remembered for the next visit.
 let myName = localStorage.getItem("name") ?? "";
@@ -35,7 +37,7 @@ function connect() {
   showStatus(false, "Connecting …");
   socket = new WebSocket(`${scheme}//${location.host}/ws`);
   socket.onopen = () => socket.send(JSON.stringify({ name: myName }));
-  socket.onmessage = (event) => JSON.parse(event.data).forEach(receive);
+  socket.onmessage = (event) => receiveAll(JSON.parse(event.data));
   socket.onclose = () => {
     showStatus(false, "Connection lost. Trying again …");
     giveBack();
@@ -49,6 +51,27 @@ function connect() {
 function retryDelay(failures) {
   const longest = Math.min(500 * 2 ** failures, 30000); // milliseconds
   return longest / 2 + Math.random() * longest / 2;
+}
+
+// The first frame is a welcome and the history. What the page shows already, it
+// keeps; of the history it takes what is newer. When all of that is newer, there
+// may have been more, and the page says so.
+function receiveAll(elements) {
+  const [first, oldest] = elements;
+  const history = first.kind === "welcome";
+  if (history) readAloud(false); // fifty old messages would be a torrent
+  if (history && lastId > 0 && oldest?.id > lastId && elements.length > 50) {
+    messages.append(part("li", "… some messages may be missing here …"));
+  }
+  elements.forEach(receive);
+  if (history) {
+    settled(); // what is not in the history either is in the box, to be sent again
+    setTimeout(readAloud, 1000, true);
+  }
+}
+
+function readAloud(yes) {
+  log.setAttribute("aria-live", yes ? "polite" : "off");
 }
 
 function receive(element) {
@@ -67,7 +90,7 @@ function welcome(name) {
   join.hidden = true;
   compose.hidden = false;
   showStatus(true, `Connected as ${name}`);
-  text.focus();
+  if (document.activeElement !== log) text.focus(); // whoever reads when the page comes back reads on
 }
 
 // askName shows the form, with what the server does not like about the last
@@ -103,11 +126,27 @@ function refused(error) {
   sendButton.disabled = true;
   setTimeout(() => sendButton.disabled = !joined, 1100); // milliseconds
   giveBack();
+  settled();
 }
 
 function giveBack() {
+  if (givenBack || unconfirmed === "") return;
   text.value = [unconfirmed, text.value].filter(Boolean).join(" ");
+  givenBack = true;
+}
+
+// confirmed: the text did arrive, and if the box has it again, it must not be
+// sent a second time. What was typed after it stays.
+function confirmed() {
+  if (givenBack && text.value.startsWith(unconfirmed)) {
+    text.value = text.value.slice(unconfirmed.length).trimStart();
+  }
+  settled();
+}
+
+function settled() {
   unconfirmed = "";
+  givenBack = false;
 }
 
 function showStatus(connected, words) {
@@ -118,7 +157,9 @@ function showStatus(connected, words) {
 }
 
 function show(message) {
-  if (message.name === myName && message.text === unconfirmed) unconfirmed = "";
+  if (message.id <= lastId) return;
+  lastId = message.id;
+  if (message.name === myName && message.text === unconfirmed) confirmed();
   const at = new Date(message.at);
   const time = part("time", at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   time.dateTime = message.at;

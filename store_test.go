@@ -1,0 +1,104 @@
+package main
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTheHistoryIsTheLastMessagesOldestFirst(t *testing.T) {
+	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
+	at := time.Date(2026, 7, 1, 12, 30, 5, 250e6, time.UTC)
+	for id := range historySize + 10 {
+		m := Message{ID: int64(id), Kind: "chat", Name: "ann", Text: fmt.Sprint("message ", id), At: at}
+		if err := store.Save(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	history, err := store.History()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(history) != historySize {
+		t.Fatalf("the history has %d messages, want %d", len(history), historySize)
+	}
+	for i, got := range history {
+		want := Message{ID: int64(i + 10), Kind: "chat", Name: "ann", Text: fmt.Sprint("message ", i+10), At: at}
+		if got != want {
+			t.Errorf("message %d is %+v, want %+v", i, got, want)
+		}
+	}
+}
+
+// The driver ignores options it does not know, so one that is misspelt shows
+// only here.
+func TestTheOptionsOfTheDatabaseCount(t *testing.T) {
+	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "1", "busy_timeout": "5000"} {
+		var got string
+		if err := store.db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %q, %v; want %q", pragma, got, err, want)
+		}
+	}
+}
+
+func TestWhatIsNoDatabaseIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	letter := filepath.Join(dir, "letter.txt")
+	const words = "Dear Ada, this is a letter, and not a database at all. Yours, Charles"
+	if err := os.WriteFile(letter, []byte(words), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{letter, dir, filepath.Join(dir, "missing", "chat.db")} {
+		if store, err := OpenStore(path); err == nil {
+			store.Close()
+			t.Errorf("%s was opened as a database", path)
+		} else if !strings.Contains(err.Error(), path) {
+			t.Errorf("the error %q does not name %s", err, path)
+		}
+	}
+	if got, err := os.ReadFile(letter); string(got) != words {
+		t.Errorf("the letter is now %q, %v", got, err)
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 1 {
+		t.Errorf("there are %d files in the directory, want the letter alone", len(files))
+	}
+}
+
+func TestADatabaseOfSomebodyElseIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mail.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("CREATE TABLE messages (id INTEGER PRIMARY KEY, subject TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	if store, err := OpenStore(path); err == nil {
+		store.db.Close()
+		t.Error("a table with other columns was accepted")
+	}
+}
+
+func TestAnyFileNameWillDo(t *testing.T) {
+	for _, name := range []string{"what?.db", "50%25.db", "a b#c&d.db", "größer.db"} {
+		path := filepath.Join(t.TempDir(), name)
+		openStore(t, path).Close()
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// setReadOnly has every attempt to save fail, or no longer.
+func (s *Store) setReadOnly(t *testing.T, readOnly bool) {
+	t.Helper()
+	if _, err := s.db.Exec(fmt.Sprint("PRAGMA query_only = ", readOnly)); err != nil {
+		t.Fatal(err)
+	}
+}
