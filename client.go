@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/websocket"
@@ -22,6 +23,7 @@ const (
 
 	nameWait  = 10 * time.Second // for the browser to send a name
 	errorWait = time.Second      // between two errors to one client
+	sayWait   = 5 * time.Second  // for the hub to take a message
 )
 
 // closeReason is why a connection ends: a code for the browser, words for the log.
@@ -52,6 +54,8 @@ type Client struct {
 	name      string      // set before the client is in the room
 	notices   chan []byte // from the read goroutine to its own browser; never closed, and what does not fit is dropped
 	lastError time.Time   // the read goroutine's
+
+	lastFrame atomic.Pointer[time.Time] // when it came: the reader writes it, the hub reads it
 }
 
 // serveClient talks with one browser from the handshake to the end. The
@@ -137,7 +141,6 @@ func (c *Client) run() {
 // readPump passes what the browser sends to the hub until the connection ends,
 // and says why it did.
 func (c *Client) readPump() closeReason {
-	saved := make(chan error, 1)
 	for {
 		frame, err := c.receive()
 		if err != nil {
@@ -153,8 +156,9 @@ func (c *Client) readPump() closeReason {
 		}
 		c.received++
 		select {
-		case c.hub.broadcast <- post{Message{Kind: "chat", Name: c.name, Text: text}, saved}:
-			c.tell(<-saved)
+		case c.hub.broadcast <- Message{Kind: "chat", Name: c.name, Text: text}:
+		case <-time.After(sayWait):
+			c.tell(errors.New("not sent: the server cannot save at the moment"))
 		case <-c.hub.done:
 			return closeReason{} // the hub has set one already
 		}
@@ -171,6 +175,7 @@ func (c *Client) receive() (frame []byte, err error) {
 		return nil
 	}
 	err = websocket.Codec{Unmarshal: textOnly}.Receive(c.ws, nil)
+	c.lastFrame.Store(new(time.Now()))
 	return frame, err
 }
 

@@ -29,6 +29,7 @@ type testServer struct {
 	t     testing.TB
 	hub   *Hub
 	store *Store
+	path  string // of the database
 	dial  func() (net.Conn, error)
 	stop  func() // stops in order, and returns when everything has ended
 }
@@ -38,7 +39,7 @@ type testServer struct {
 func startServer(t testing.TB) *testServer {
 	t.Helper()
 	pipes := newPipeListener()
-	return serveOn(t, pipes, pipes.dial)
+	return serveOn(t, &Announcer{}, pipes, pipes.dial)
 }
 
 // startRealServer starts the server behind a real socket: with the buffers of
@@ -46,19 +47,20 @@ func startServer(t testing.TB) *testServer {
 func startRealServer(t testing.TB) *testServer {
 	t.Helper()
 	listener := listen(t)
-	return serveOn(t, listener, func() (net.Conn, error) {
+	return serveOn(t, &Announcer{}, listener, func() (net.Conn, error) {
 		return net.Dial("tcp", listener.Addr().String())
 	})
 }
 
-func serveOn(t testing.TB, listener net.Listener, dial func() (net.Conn, error)) *testServer {
+func serveOn(t testing.TB, announcer *Announcer, listener net.Listener, dial func() (net.Conn, error)) *testServer {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
-	hub := NewHub(store)
+	path := filepath.Join(t.TempDir(), "chat.db")
+	store := openStore(t, path)
+	hub := NewHub(store, nil)
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := serve(ctx, hub, listener); err != nil {
+		if err := serve(ctx, hub, announcer, listener); err != nil {
 			t.Errorf("serve returned %v", err)
 		}
 	})
@@ -67,7 +69,7 @@ func serveOn(t testing.TB, listener net.Listener, dial func() (net.Conn, error))
 		running.Wait()
 	}
 	t.Cleanup(stop)
-	return &testServer{t: t, hub: hub, store: store, dial: dial, stop: stop}
+	return &testServer{t: t, hub: hub, store: store, path: path, dial: dial, stop: stop}
 }
 
 // openStore opens a database, which is closed with the test.
@@ -77,7 +79,7 @@ func openStore(t testing.TB, path string) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { store.Close() })
+	t.Cleanup(func() { store.db.Close() })
 	return store
 }
 
@@ -201,7 +203,7 @@ func (b *browser) hears(want ...string) {
 
 // String is how the tests write an element down.
 func (m Message) String() string {
-	if m.Kind == "chat" {
+	if m.Kind == "chat" || m.Kind == "announcement" {
 		return m.Name + ": " + m.Text
 	}
 	return strings.TrimSpace(m.Kind + " " + m.Name + m.Text)

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"log/slog"
-	"slices"
 	"time"
 )
 
@@ -18,7 +15,8 @@ const stopWait = 2 * time.Second
 type Hub struct {
 	register   chan *Client
 	unregister chan departure
-	broadcast  chan post
+	broadcast  chan Message
+	sweep      chan time.Time
 	done       chan struct{} // closed when Run takes nothing more; every send to the hub is a select with it
 	stopBy     time.Time     // set before done is closed: the deadline for the clients' last frames
 
@@ -26,6 +24,8 @@ type Hub struct {
 	clients map[*Client]bool
 	store   *Store
 	lastID  int64
+	recent  []Message // the history: the last ones published, which the database may not have yet
+	waiting Message   // one for which the store's queue had no room yet; without an ID, none
 }
 
 // departure is what a client's read goroutine says when it ends.
@@ -34,28 +34,28 @@ type departure struct {
 	reason closeReason
 }
 
-// post is a message on its way to the hub, which says on saved how it went.
-type post struct {
-	message Message
-	saved   chan<- error // has room for the answer, so that the hub does not wait
-}
-
-func NewHub(store *Store) *Hub {
+func NewHub(store *Store, recent []Message) *Hub {
 	return &Hub{
 		register:   make(chan *Client),
 		unregister: make(chan departure),
-		broadcast:  make(chan post),
+		broadcast:  make(chan Message),
+		sweep:      make(chan time.Time),
 		done:       make(chan struct{}),
 		clients:    make(map[*Client]bool),
 		store:      store,
 		lastID:     store.lastID,
+		recent:     recent,
 	}
 }
 
 // Run serves the room until ctx is cancelled. It waits for nothing else: not
-// for a client, not for a connection. For the database it does.
+// for a client, not for a connection.
 func (h *Hub) Run(ctx context.Context) {
 	for {
+		broadcast, queue := h.broadcast, (chan<- Message)(nil) // a nil channel is never ready
+		if h.waiting.ID != 0 {
+			broadcast, queue = nil, h.store.queue // first this one has to go; all else goes on
+		}
 		select {
 		case <-ctx.Done():
 			h.stop()
@@ -64,8 +64,13 @@ func (h *Hub) Run(ctx context.Context) {
 			h.add(client)
 		case d := <-h.unregister:
 			h.remove(d.client, d.reason)
-		case p := <-h.broadcast:
-			p.saved <- h.publish(p.message)
+		case message := <-broadcast:
+			h.publish(message)
+		case queue <- h.waiting:
+			h.waiting = Message{}
+		case now := <-h.sweep:
+			h.deliver([]byte("[]")) // the heartbeat
+			h.removeInactive(now)
 		}
 	}
 }
@@ -74,27 +79,21 @@ func (h *Hub) Run(ctx context.Context) {
 // history. Run does it, so no gap and no double is left: what was published by
 // now is history, what is published from now on comes live.
 func (h *Hub) add(client *Client) {
-	history, err := h.store.History()
-	if err != nil {
-		slog.Error("no history for a newcomer", "error", err)
-	}
 	h.clients[client] = true
-	client.send <- encode(slices.Insert(history, 0, Message{Kind: "welcome", Name: client.name})...)
+	client.send <- encode(append([]Message{{Kind: "welcome", Name: client.name}}, h.recent...)...)
 }
 
-// publish saves the message, and then lets everyone have it. If it cannot be saved, nobody sees it.
-func (h *Hub) publish(message Message) error {
+// publish lets everyone have the message at once. It is saved a little later.
+func (h *Hub) publish(message Message) {
 	now := time.Now()
 	// The clock makes ids grow even across a power cut that lost the last ones.
 	message.ID = max(h.lastID+1, now.UnixMicro())
 	message.At = now.UTC().Truncate(time.Millisecond)
-	if err := h.store.Save(message); err != nil {
-		slog.Error("message not saved", "error", err)
-		return errors.New("not sent: the server cannot save at the moment")
-	}
 	h.lastID = message.ID
+	h.waiting = message
+	h.recent = append(h.recent, message)
+	h.recent = h.recent[max(0, len(h.recent)-historySize):]
 	h.deliver(encode(message)) // once, not once for each client
-	return nil
 }
 
 // deliver queues the frame for everyone in the room. A client whose queue is
@@ -121,11 +120,24 @@ func (h *Hub) remove(client *Client, reason closeReason) {
 	}
 }
 
-// stop lets everyone go.
+// removeInactive is for connections that are dead without anybody's knowing.
+func (h *Hub) removeInactive(now time.Time) {
+	for client := range h.clients {
+		if now.Sub(*client.lastFrame.Load()) > inactiveAfter {
+			h.remove(client, closeReason{closePolicy, "inactive"})
+		}
+	}
+}
+
+// stop lets everyone go, and gives the store, which now takes all, the last one.
 func (h *Hub) stop() {
 	h.stopBy = time.Now().Add(stopWait)
 	close(h.done)
 	for client := range h.clients {
 		h.remove(client, closeReason{closeGoingAway, "the server stops"})
 	}
+	if h.waiting.ID != 0 {
+		h.store.queue <- h.waiting
+	}
+	close(h.store.queue)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -61,19 +62,64 @@ func TestNoGapAndNoDoubleAtTheSeam(t *testing.T) {
 	})
 }
 
-func TestWhatCannotBeSavedIsToldToItsSenderAlone(t *testing.T) {
+// The database is behind by up to a batch. A history read from it would be, too.
+func TestTheHistoryDoesNotWaitForTheDatabase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		ann := server.join("ann")
+		ann.says("hello")
+		ann.hears("ann: hello")
+		server.join("bob").hears("ann: hello")
+	})
+}
+
+// While the database refuses to save, the room goes on until the store's queue
+// is full. Then it is the senders who wait, and are told; nobody else is held
+// up, and nothing that was shown is lost.
+func TestBackPressureReachesTheSender(t *testing.T) {
+	const room = storeQueue + maxBatch + 1 // in the queue, in the batch, in the hub
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
 		server := startServer(t)
 		ann, bob := server.join("ann"), server.join("bob")
 		server.store.setReadOnly(t, true)
-		ann.says("lost?")
+		for n := range room {
+			ann.says(fmt.Sprint(n))
+			ann.hears(fmt.Sprint("ann: ", n))
+		}
+		ann.says("one too many")
 		ann.hears("error not sent: the server cannot save at the moment")
+		bob.says("me neither?")
+		server.join("eve").hears(fmt.Sprint("ann: ", room-historySize)) // joining goes on
+		bob.hears("ann: 0")
 
 		server.store.setReadOnly(t, false)
-		ann.says("found!")
-		ann.hears("ann: found!")
-		bob.hears("ann: found!")
-		server.join("eve").hears("ann: found!")
+		time.Sleep(2 * retryWait)
+		ann.says("better")
+		ann.hears("bob: me neither?", "ann: better") // bob was still waiting, and not yet told
+		server.stop()
+		if n := strings.Count(log.String(), "cannot save"); n != 1 {
+			t.Errorf("the log tells of the failure %d times, want once", n)
+		}
+		if got := server.saved(t); got != room+2 {
+			t.Errorf("%d messages were saved, want %d", got, room+2)
+		}
+	})
+}
+
+func TestTheLastBatchIsSavedAtAStop(t *testing.T) {
+	const messages = 3*maxBatch + 7
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		ann := server.join("ann")
+		for n := range messages {
+			ann.says(fmt.Sprint(n))
+			ann.hears(fmt.Sprint("ann: ", n))
+		}
+		server.stop()
+		if got := server.saved(t); got != messages {
+			t.Errorf("%d messages were saved, want %d", got, messages)
+		}
 	})
 }
 
@@ -83,23 +129,21 @@ func TestIDsGrowWhateverTheClockSays(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "chat.db")
 		tomorrow := time.Now().Add(24 * time.Hour)
 		before := openStore(t, path)
-		if err := before.Save(Message{ID: tomorrow.UnixMicro(), Kind: "chat", Name: "ann", Text: "from the future", At: tomorrow}); err != nil {
+		if err := before.save([]Message{{ID: tomorrow.UnixMicro(), Kind: "chat", Name: "ann", Text: "from the future", At: tomorrow}}); err != nil {
 			t.Fatal(err)
 		}
-		before.Close()
+		before.db.Close()
 
-		hub := NewHub(openStore(t, path))
-		for _, text := range []string{"one", "two"} {
-			if err := hub.publish(Message{Kind: "chat", Name: "ann", Text: text}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		history, err := hub.store.History()
+		store := openStore(t, path)
+		history, err := store.History()
 		if err != nil {
 			t.Fatal(err)
 		}
+		hub := NewHub(store, history)
+		hub.publish(Message{Kind: "chat", Name: "ann", Text: "one"})
+		hub.publish(Message{Kind: "chat", Name: "ann", Text: "two"})
 		var got []string
-		for _, m := range history {
+		for _, m := range hub.recent {
 			got = append(got, fmt.Sprint(m.ID-tomorrow.UnixMicro(), " ", m.Text))
 		}
 		if want := []string{"0 from the future", "1 one", "2 two"}; !slices.Equal(got, want) {
@@ -178,7 +222,7 @@ func TestAStoppedHubKeepsNobodyWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		hub := NewHub(&Store{})
+		hub := NewHub(&Store{queue: make(chan Message)}, nil)
 		hub.Run(ctx) // and it has stopped
 
 		pipes := newPipeListener()

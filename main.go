@@ -37,12 +37,15 @@ var static embed.FS
 func main() {
 	addr := flag.String("addr", "localhost:8080", "listen on this `host:port`; without a host, on every network interface")
 	db := flag.String("db", "chat.db", "keep the messages in this SQLite `file`")
+	var announcer Announcer
+	flag.Func("announce", "have the server say this `text` now and then; texts given with several of these take turns", announcer.add)
+	flag.DurationVar(&announcer.every, "announce-every", 30*time.Minute, "the `time` between two announcements")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the first signal begins an orderly stop; a second one ends the program at once
 
-	if err := run(ctx, *addr, *db); err != nil {
+	if err := run(ctx, *addr, *db, &announcer); err != nil {
 		slog.Error("chat stopped", "error", err)
 		os.Exit(1)
 	}
@@ -50,7 +53,10 @@ func main() {
 
 // run serves until ctx ends or something fails. Listening and serving are two
 // steps, so that the URL is printed only once the port is really ours.
-func run(ctx context.Context, addr, db string) error {
+func run(ctx context.Context, addr, db string, announcer *Announcer) error {
+	if announcer.every <= 0 {
+		return errors.New("-announce-every must be more than nothing")
+	}
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err // it says all there is to say: "listen tcp 127.0.0.1:8080: bind: address already in use"
@@ -60,20 +66,28 @@ func run(ctx context.Context, addr, db string) error {
 	if err != nil {
 		return err
 	}
+	recent, err := store.History()
+	if err != nil {
+		return err
+	}
 	slog.Info("chat is running", "url", pageURL(addr, listener))
-	return errors.Join(serve(ctx, NewHub(store), listener), store.Close())
+	return serve(ctx, NewHub(store, recent), announcer, listener)
 }
 
 // serve starts all that runs beside main, waits for the end of ctx, and then for
 // the end of all that. It is an error if something does not end, or is lost.
-func serve(ctx context.Context, hub *Hub, listener net.Listener) error {
+func serve(ctx context.Context, hub *Hub, announcer *Announcer, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	var running, clients sync.WaitGroup
+	var running, saving, clients sync.WaitGroup
+	var lost error
 	server := newServer(routes(ctx, hub, &clients))
 	failed := make(chan error, 1)
+	saving.Go(func() { lost = hub.store.Run(ctx) })
 	running.Go(func() { hub.Run(ctx) })
+	running.Go(func() { sweep(ctx, hub) })
+	running.Go(func() { announcer.Run(ctx, hub) })
 	running.Go(func() { failed <- server.Serve(listener) })
 
 	var err error
@@ -87,9 +101,13 @@ func serve(ctx context.Context, hub *Hub, listener net.Listener) error {
 
 	deadline := time.Now().Add(stopTimeout)
 	shutdown(server)
-	return errors.Join(err,
+	err = errors.Join(err,
 		waitFor(deadline, "the clients", &clients),
 		waitFor(deadline, "the hub", &running))
+	if late := waitFor(deadline, "the store", &saving); late != nil {
+		return errors.Join(err, late)
+	}
+	return errors.Join(err, lost)
 }
 
 // shutdown has the server accept nothing more and finish what it is answering.

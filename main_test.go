@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestRoutes(t *testing.T) {
@@ -25,7 +26,7 @@ func TestRoutes(t *testing.T) {
 	} {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			response := httptest.NewRecorder()
-			routes(t.Context(), NewHub(&Store{}), new(sync.WaitGroup)).ServeHTTP(response, httptest.NewRequest(test.method, test.path, nil))
+			routes(t.Context(), NewHub(&Store{}, nil), new(sync.WaitGroup)).ServeHTTP(response, httptest.NewRequest(test.method, test.path, nil))
 			if response.Code != test.status {
 				t.Errorf("status %d, want %d", response.Code, test.status)
 			}
@@ -41,7 +42,7 @@ func TestRoutes(t *testing.T) {
 func TestThePageMayLoadItsOwnFilesOnly(t *testing.T) {
 	get := func(path string) *httptest.ResponseRecorder {
 		response := httptest.NewRecorder()
-		routes(t.Context(), NewHub(&Store{}), new(sync.WaitGroup)).ServeHTTP(response, httptest.NewRequest("GET", path, nil))
+		routes(t.Context(), NewHub(&Store{}, nil), new(sync.WaitGroup)).ServeHTTP(response, httptest.NewRequest("GET", path, nil))
 		return response
 	}
 
@@ -88,7 +89,7 @@ func TestNoScriptTurnsTextIntoMarkup(t *testing.T) {
 
 func TestATakenPortIsAnError(t *testing.T) {
 	other := listen(t)
-	err := run(t.Context(), other.Addr().String(), filepath.Join(t.TempDir(), "chat.db"))
+	err := run(t.Context(), other.Addr().String(), filepath.Join(t.TempDir(), "chat.db"), &Announcer{every: time.Hour})
 	if err == nil || !strings.Contains(err.Error(), "listen tcp") {
 		t.Errorf("run returned %v, want an error that says what could not be listened on", err)
 	}

@@ -20,7 +20,7 @@ const (
 // of them, so that several can travel together.
 type Message struct {
 	ID   int64     `json:"id,omitzero"` // grows from message to message; messages only
-	Kind string    `json:"kind"`        // chat, error or welcome
+	Kind string    `json:"kind"`        // chat, announcement, error or welcome
 	Name string    `json:"name,omitempty"`
 	Text string    `json:"text,omitempty"`
 	At   time.Time `json:"at,omitzero"` // UTC, in milliseconds; messages only

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -41,12 +40,19 @@ func (s *site) start(addr string) {
 		s.t.Fatal(err)
 	}
 	s.addr = listener.Addr().String()
-	store := openStore(s.t, s.db)
+	store, err := OpenStore(s.db) // serve closes it
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	recent, err := store.History()
+	if err != nil {
+		s.t.Fatal(err)
+	}
 
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := errors.Join(serve(ctx, NewHub(store), listener), store.Close()); err != nil {
+		if err := serve(ctx, NewHub(store, recent), &Announcer{}, listener); err != nil {
 			s.t.Errorf("serve returned %v", err)
 		}
 	})

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"slices"
 	"time"
@@ -11,7 +13,11 @@ import (
 )
 
 const (
-	historySize = 50 // messages that a newcomer is shown
+	historySize = 50                     // messages that a newcomer is shown
+	storeQueue  = 1000                   // messages that may wait to be saved
+	maxBatch    = 100                    // messages in one transaction
+	batchWait   = 200 * time.Millisecond // for a batch to get full: what a crash may lose
+	retryWait   = time.Second            // until a batch that could not be saved is tried again
 )
 
 // SQLite has no type for times, and a time.Time would be stored as its String.
@@ -24,12 +30,13 @@ CREATE TABLE IF NOT EXISTS messages (
 	at   INTEGER NOT NULL -- milliseconds since 1970, UTC
 ) STRICT`
 
-const insert = "INSERT INTO messages (id, kind, name, text, at) VALUES (?, ?, ?, ?, ?)"
+const insert = "INSERT INTO messages (id, kind, name, text, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 // Store keeps the messages in an SQLite database.
 type Store struct {
 	db     *sql.DB
-	lastID int64 // of the newest message when the store was opened
+	lastID int64        // of the newest message when the store was opened
+	queue  chan Message // only the hub sends on it, so only the hub closes it
 }
 
 // OpenStore opens the database in the file at path, and makes one if there is
@@ -37,13 +44,14 @@ type Store struct {
 func OpenStore(path string) (*Store, error) {
 	// With NORMAL, a crash of this program loses nothing that was saved; a power
 	// cut may lose the last moments. The driver ignores a misspelt key.
-	options := "?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000&_txlock=immediate"
+	options := "?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=1500&_txlock=immediate"
 	db, err := sql.Open("sqlite", "file:"+url.PathEscape(path)+options)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(1) // SQLite has one writer at a time anyway
-	store := &Store{db: db}
+
+	store := &Store{db: db, queue: make(chan Message, storeQueue)}
 	if _, err = db.Exec(schema); err == nil { // sql.Open has not even looked at the file
 		err = db.QueryRow("SELECT coalesce(max(id), 0) FROM (SELECT id, kind, name, text, at FROM messages)").Scan(&store.lastID)
 	}
@@ -54,12 +62,62 @@ func OpenStore(path string) (*Store, error) {
 	return store, nil
 }
 
-// Save returns when the message is in the database.
-func (s *Store) Save(m Message) error {
-	if _, err := s.db.Exec(insert, m.ID, m.Kind, m.Name, m.Text, m.At.UnixMilli()); err != nil {
-		return fmt.Errorf("save message %d: %w", m.ID, err)
+// Run saves in batches what the hub queues. When ctx ends, it takes all that still
+// comes before the hub closes the queue. It is an error if something is lost.
+func (s *Store) Run(ctx context.Context) error {
+	var batch []Message
+	var failing bool
+	timer := time.NewTimer(batchWait)
+	for {
+		queue := s.queue
+		if len(batch) == maxBatch {
+			queue = nil // never ready: a full batch is saved first
+		}
+		select {
+		case message := <-queue:
+			batch = append(batch, message)
+			if len(batch) == 1 {
+				timer.Reset(batchWait)
+			} else if len(batch) == maxBatch && !failing {
+				timer.Reset(0)
+			}
+		case <-timer.C:
+			err := s.save(batch)
+			if err == nil {
+				batch, failing = nil, false
+				continue
+			}
+			if !failing { // once, and not for every attempt
+				slog.Error("cannot save; trying again every second", "messages", len(batch), "error", err)
+			}
+			failing = true
+			timer.Reset(retryWait)
+		case <-ctx.Done():
+			for message := range s.queue {
+				batch = append(batch, message)
+			}
+			if err := s.save(batch); err != nil {
+				return fmt.Errorf("save the last %d messages: %w", len(batch), err)
+			}
+			return s.db.Close()
+		}
 	}
-	return nil
+}
+
+// save saves all messages or none, in one transaction. Those that are there
+// already, from an attempt that only seemed to fail, do no harm.
+func (s *Store) save(batch []Message) error {
+	tx, err := s.db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // after Commit, it does nothing
+	for _, m := range batch {
+		if _, err := tx.Exec(insert, m.ID, m.Kind, m.Name, m.Text, m.At.UnixMilli()); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
 }
 
 // History returns the newest messages, oldest first.
@@ -81,5 +139,3 @@ func (s *Store) History() (history []Message, err error) {
 	slices.Reverse(history)
 	return history, rows.Err() // the loop ends after the last row, or at an error
 }
-
-func (s *Store) Close() error { return s.db.Close() } // leaves one file behind

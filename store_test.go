@@ -13,9 +13,12 @@ import (
 func TestTheHistoryIsTheLastMessagesOldestFirst(t *testing.T) {
 	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
 	at := time.Date(2026, 7, 1, 12, 30, 5, 250e6, time.UTC)
+	var batch []Message
 	for id := range historySize + 10 {
-		m := Message{ID: int64(id), Kind: "chat", Name: "ann", Text: fmt.Sprint("message ", id), At: at}
-		if err := store.Save(m); err != nil {
+		batch = append(batch, Message{ID: int64(id), Kind: "chat", Name: "ann", Text: fmt.Sprint("message ", id), At: at})
+	}
+	for range 2 { // the second time as after a failure that was none
+		if err := store.save(batch); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -38,7 +41,7 @@ func TestTheHistoryIsTheLastMessagesOldestFirst(t *testing.T) {
 // only here.
 func TestTheOptionsOfTheDatabaseCount(t *testing.T) {
 	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "1", "busy_timeout": "5000"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "1", "busy_timeout": "1500"} {
 		var got string
 		if err := store.db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %q, %v; want %q", pragma, got, err, want)
@@ -55,7 +58,7 @@ func TestWhatIsNoDatabaseIsLeftAlone(t *testing.T) {
 	}
 	for _, path := range []string{letter, dir, filepath.Join(dir, "missing", "chat.db")} {
 		if store, err := OpenStore(path); err == nil {
-			store.Close()
+			store.db.Close()
 			t.Errorf("%s was opened as a database", path)
 		} else if !strings.Contains(err.Error(), path) {
 			t.Errorf("the error %q does not name %s", err, path)
@@ -88,11 +91,43 @@ func TestADatabaseOfSomebodyElseIsRefused(t *testing.T) {
 func TestAnyFileNameWillDo(t *testing.T) {
 	for _, name := range []string{"what?.db", "50%25.db", "a b#c&d.db", "größer.db"} {
 		path := filepath.Join(t.TempDir(), name)
-		openStore(t, path).Close()
+		openStore(t, path).db.Close()
 		if _, err := os.Stat(path); err != nil {
 			t.Error(err)
 		}
 	}
+}
+
+// BenchmarkSave measures what a message costs when it is saved by itself and in
+// batches.
+func BenchmarkSave(b *testing.B) {
+	for _, size := range []int{1, maxBatch} {
+		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
+			store := openStore(b, filepath.Join(b.TempDir(), "chat.db"))
+			batch := make([]Message, size)
+			var id int64
+			for b.Loop() {
+				for i := range batch {
+					id++
+					batch[i] = Message{ID: id, Kind: "chat", Name: "ann", Text: "hello everybody", At: time.Now()}
+				}
+				if err := store.save(batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(id)/b.Elapsed().Seconds(), "messages/s")
+		})
+	}
+}
+
+// saved counts the messages in the database of a server that has stopped.
+func (s *testServer) saved(t *testing.T) (count int) {
+	t.Helper()
+	store := openStore(t, s.path)
+	if err := store.db.QueryRow("SELECT count(*) FROM messages").Scan(&count); err != nil {
+		t.Fatal(err)
+	}
+	return count
 }
 
 // setReadOnly has every attempt to save fail, or no longer.

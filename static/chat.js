@@ -20,6 +20,7 @@ let failures = 0;     // attempts to connect since the last welcome
 let unconfirmed = ""; // our text that the server has not sent back yet
 let givenBack = false; // and that is in the box again, for want of a connection
 let lastId = 0;       // of the newest message on the page
+let silence;          // the timer that ends a connection on which nothing comes
 
 // The name is asked for once, and remembered for the next visit.
 let myName = localStorage.getItem("name") ?? "";
@@ -38,11 +39,25 @@ function connect() {
   socket = new WebSocket(`${scheme}//${location.host}/ws`);
   socket.onopen = () => socket.send(JSON.stringify({ name: myName }));
   socket.onmessage = (event) => receiveAll(JSON.parse(event.data));
-  socket.onclose = () => {
-    showStatus(false, "Connection lost. Trying again …");
-    giveBack();
-    setTimeout(connect, retryDelay(failures++));
-  };
+  socket.onclose = lost;
+  listenFor(60);
+}
+
+// A connection can die without a word: a laptop sleeps, a phone loses the
+// network. The server sends something every 25 seconds; when it does not, it
+// cannot be reached, whatever the socket says.
+function listenFor(seconds) {
+  clearTimeout(silence);
+  silence = setTimeout(lost, seconds * 1000);
+}
+
+function lost() {
+  clearTimeout(silence);
+  socket.onclose = null; // closing a dead connection takes long: do not wait for it
+  socket.close();
+  showStatus(false, "Connection lost. Trying again …");
+  giveBack();
+  setTimeout(connect, retryDelay(failures++));
 }
 
 // Twice as long after each failure, up to half a minute: a server in trouble
@@ -56,7 +71,11 @@ function retryDelay(failures) {
 // The first frame is a welcome and the history. What the page shows already, it
 // keeps; of the history it takes what is newer. When all of that is newer, there
 // may have been more, and the page says so.
+//
+// A frame with nothing in it is a heartbeat, and asks for one.
 function receiveAll(elements) {
+  listenFor(60);
+  if (elements.length === 0) return socket.send("{}");
   const [first, oldest] = elements;
   const history = first.kind === "welcome";
   if (history) readAloud(false); // fifty old messages would be a torrent
@@ -77,7 +96,8 @@ function readAloud(yes) {
 function receive(element) {
   switch (element.kind) {
     case "welcome": return welcome(element.name);
-    case "chat": return show(element);
+    case "chat":
+    case "announcement": return show(element);
     case "error": return joined ? refused(element.text) : askName(element.text);
   }
 }
@@ -96,7 +116,8 @@ function welcome(name) {
 // askName shows the form, with what the server does not like about the last
 // answer. The socket is not needed until there is another answer.
 function askName(error) {
-  if (socket) socket.onclose = null;
+  clearTimeout(silence);
+  if (socket) socket.onclose = socket.onmessage = null;
   socket?.close();
   showStatus(false, "Not connected");
   compose.hidden = true;
@@ -164,6 +185,7 @@ function show(message) {
   const time = part("time", at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   time.dateTime = message.at;
   const item = document.createElement("li");
+  item.className = message.kind;
   item.append(part("b", message.name), " ", time, " ", part("span", message.text));
   const following = log.scrollTop > -40; // pixels, counted from the end
   messages.append(item);
