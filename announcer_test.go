@@ -9,8 +9,8 @@ import (
 func TestAnnouncementsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipes := newPipeListener()
-		announcer := &Announcer{texts: []string{"be kind", "drink water"}, every: 10 * time.Second}
-		server := serveOn(t, announcer, pipes, pipes.dial)
+		announcer := Announcer{texts: []string{"be kind", "drink water"}, every: 10 * time.Second}
+		server := serveOn(t, &config{maxClients: 10, announcer: announcer}, pipes, pipes.dial)
 		ann := server.join("ann")
 		start := time.Now()
 		ann.hears("server: be kind", "server: drink water", "server: be kind")
@@ -25,7 +25,8 @@ func TestABadAnnouncementIsRefused(t *testing.T) {
 	if err := new(Announcer).add(" "); err == nil {
 		t.Error("an announcement without words was accepted")
 	}
-	if err := run(t.Context(), "localhost:0", "chat.db", &Announcer{texts: []string{"hurry"}}); err == nil {
+	hasty := config{addr: "localhost:0", db: "chat.db", maxClients: 1, announcer: Announcer{texts: []string{"hurry"}}}
+	if err := run(t.Context(), &hasty); err == nil {
 		t.Error("announcements without a pause were accepted")
 	}
 }

@@ -39,7 +39,7 @@ type testServer struct {
 func startServer(t testing.TB) *testServer {
 	t.Helper()
 	pipes := newPipeListener()
-	return serveOn(t, &Announcer{}, pipes, pipes.dial)
+	return serveOn(t, &config{maxClients: 1000}, pipes, pipes.dial)
 }
 
 // startRealServer starts the server behind a real socket: with the buffers of
@@ -47,12 +47,12 @@ func startServer(t testing.TB) *testServer {
 func startRealServer(t testing.TB) *testServer {
 	t.Helper()
 	listener := listen(t)
-	return serveOn(t, &Announcer{}, listener, func() (net.Conn, error) {
+	return serveOn(t, &config{maxClients: 1000}, listener, func() (net.Conn, error) {
 		return net.Dial("tcp", listener.Addr().String())
 	})
 }
 
-func serveOn(t testing.TB, announcer *Announcer, listener net.Listener, dial func() (net.Conn, error)) *testServer {
+func serveOn(t testing.TB, c *config, listener net.Listener, dial func() (net.Conn, error)) *testServer {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	path := filepath.Join(t.TempDir(), "chat.db")
@@ -60,7 +60,7 @@ func serveOn(t testing.TB, announcer *Announcer, listener net.Listener, dial fun
 	hub := NewHub(store, nil)
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := serve(ctx, hub, announcer, listener); err != nil {
+		if err := serve(ctx, hub, c, listener); err != nil {
 			t.Errorf("serve returned %v", err)
 		}
 	})

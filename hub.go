@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 )
 
@@ -17,6 +19,7 @@ type Hub struct {
 	unregister chan departure
 	broadcast  chan Message
 	sweep      chan time.Time
+	alive      chan struct{}
 	done       chan struct{} // closed when Run takes nothing more; every send to the hub is a select with it
 	stopBy     time.Time     // set before done is closed: the deadline for the clients' last frames
 
@@ -40,6 +43,7 @@ func NewHub(store *Store, recent []Message) *Hub {
 		unregister: make(chan departure),
 		broadcast:  make(chan Message),
 		sweep:      make(chan time.Time),
+		alive:      make(chan struct{}),
 		done:       make(chan struct{}),
 		clients:    make(map[*Client]bool),
 		store:      store,
@@ -71,8 +75,25 @@ func (h *Hub) Run(ctx context.Context) {
 		case now := <-h.sweep:
 			h.deliver([]byte("[]")) // the heartbeat
 			h.removeInactive(now)
+		case <-h.alive:
 		}
 	}
+}
+
+// health says what keeps the room from working, if anything does: that Run does
+// not answer, or that the store cannot save.
+func (h *Hub) health() error {
+	select {
+	case h.alive <- struct{}{}:
+	case <-h.done:
+		return errors.New("the server stops")
+	case <-time.After(time.Second):
+		return errors.New("the hub does not answer")
+	}
+	if err := h.store.failure.Load(); err != nil {
+		return fmt.Errorf("cannot save: %w", *err)
+	}
+	return nil
 }
 
 // add lets a client in and queues, as its first frame, the welcome and the

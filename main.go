@@ -3,11 +3,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -32,37 +34,73 @@ const stopTimeout = 5 * time.Second
 //go:embed static
 var static embed.FS
 
+// config is what the command line and the environment say.
+type config struct {
+	addr, db   string
+	maxClients int
+	announcer  Announcer
+}
+
 // main only reads the flags and turns an error into a message and exit code 1.
 // The work is in run, which can return errors and so can be tested.
 func main() {
-	addr := flag.String("addr", "localhost:8080", "listen on this `host:port`; without a host, on every network interface")
-	db := flag.String("db", "chat.db", "keep the messages in this SQLite `file`")
-	var announcer Announcer
-	flag.Func("announce", "have the server say this `text` now and then; texts given with several of these take turns", announcer.add)
-	flag.DurationVar(&announcer.every, "announce-every", 30*time.Minute, "the `time` between two announcements")
+	var c config
+	flag.StringVar(&c.addr, "addr", defaultAddr(), "listen on this `host:port`; without a host, on every network interface")
+	flag.StringVar(&c.db, "db", "chat.db", "keep the messages in this SQLite `file`")
+	flag.IntVar(&c.maxClients, "max-clients", 1000, "refuse connections beyond this `number`")
+	flag.Func("log", "write the log as `text` or json (default text)", setLog)
+	flag.Func("announce", "have the server say this `text` now and then; texts given with several of these take turns", c.announcer.add)
+	flag.DurationVar(&c.announcer.every, "announce-every", 30*time.Minute, "the `time` between two announcements")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the first signal begins an orderly stop; a second one ends the program at once
 
-	if err := run(ctx, *addr, *db, &announcer); err != nil {
+	if err := run(ctx, &c); err != nil {
 		slog.Error("chat stopped", "error", err)
 		os.Exit(1)
 	}
 }
 
+// defaultAddr is where to listen without -addr. Platforms say it with a
+// variable: ADDR, or PORT, which means that port on every network interface.
+// Without those, nothing outside this machine can connect.
+func defaultAddr() string {
+	port := os.Getenv("PORT")
+	if port != "" {
+		port = ":" + port
+	}
+	return cmp.Or(os.Getenv("ADDR"), port, "localhost:8080")
+}
+
+func setLog(format string) error {
+	switch format {
+	case "text": // as it is
+	case "json":
+		slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, nil)))
+	default:
+		return errors.New("it must be text or json")
+	}
+	return nil
+}
+
 // run serves until ctx ends or something fails. Listening and serving are two
 // steps, so that the URL is printed only once the port is really ours.
-func run(ctx context.Context, addr, db string, announcer *Announcer) error {
-	if announcer.every <= 0 {
+func run(ctx context.Context, c *config) error {
+	switch {
+	case flag.NArg() > 0:
+		return fmt.Errorf("unknown argument %q", flag.Arg(0))
+	case c.maxClients <= 0:
+		return errors.New("-max-clients must be more than nothing")
+	case c.announcer.every <= 0:
 		return errors.New("-announce-every must be more than nothing")
 	}
-	listener, err := net.Listen("tcp", addr)
+	listener, err := net.Listen("tcp", c.addr)
 	if err != nil {
 		return err // it says all there is to say: "listen tcp 127.0.0.1:8080: bind: address already in use"
 	}
 	defer listener.Close()
-	store, err := OpenStore(db)
+	store, err := OpenStore(c.db)
 	if err != nil {
 		return err
 	}
@@ -70,24 +108,24 @@ func run(ctx context.Context, addr, db string, announcer *Announcer) error {
 	if err != nil {
 		return err
 	}
-	slog.Info("chat is running", "url", pageURL(addr, listener))
-	return serve(ctx, NewHub(store, recent), announcer, listener)
+	slog.Info("chat is running", "url", pageURL(c.addr, listener))
+	return serve(ctx, NewHub(store, recent), c, listener)
 }
 
 // serve starts all that runs beside main, waits for the end of ctx, and then for
 // the end of all that. It is an error if something does not end, or is lost.
-func serve(ctx context.Context, hub *Hub, announcer *Announcer, listener net.Listener) error {
+func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
 	var running, saving, clients sync.WaitGroup
 	var lost error
-	server := newServer(routes(ctx, hub, &clients))
+	server := newServer(routes(ctx, hub, &clients, c.maxClients))
 	failed := make(chan error, 1)
 	saving.Go(func() { lost = hub.store.Run(ctx) })
 	running.Go(func() { hub.Run(ctx) })
 	running.Go(func() { sweep(ctx, hub) })
-	running.Go(func() { announcer.Run(ctx, hub) })
+	running.Go(func() { c.announcer.Run(ctx, hub) })
 	running.Go(func() { failed <- server.Serve(listener) })
 
 	var err error
@@ -154,7 +192,7 @@ func newServer(handler http.Handler) *http.Server {
 // A pattern that names a method answers other methods with 405 by itself, and
 // "GET" includes HEAD. The handlers of /ws are counted in clients, and stop
 // when ctx ends.
-func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup) http.Handler {
+func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, maxClients int) http.Handler {
 	page, err := fs.Sub(static, "static")
 	if err != nil {
 		panic(err) // only a malformed path, and this one is a constant
@@ -165,10 +203,25 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup) http.Handler
 		Handshake: sameOrigin,
 		Handler:   func(ws *websocket.Conn) { serveClient(ctx, hub, ws) },
 	}
+	places := make(chan struct{}, maxClients) // a semaphore: who puts something in has a place
 	mux.HandleFunc("GET /ws", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+		default:
+			http.Error(w, "the room is full", http.StatusServiceUnavailable)
+			return
+		}
 		clients.Add(1) // before the upgrade: until then Shutdown knows the connection, and from then on this does
 		defer clients.Done()
 		webSocket.ServeHTTP(w, r)
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		if err := hub.health(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		io.WriteString(w, "ok\n")
 	})
 	return mux
 }

@@ -10,10 +10,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 func TestRoutes(t *testing.T) {
+	hub := NewHub(&Store{}, nil)
+	close(hub.done) // as in a server that stops
 	for _, test := range []struct {
 		method, path string
 		status       int
@@ -23,10 +26,11 @@ func TestRoutes(t *testing.T) {
 		{"HEAD", "/", http.StatusOK, ""},
 		{"GET", "/nope", http.StatusNotFound, "404 page not found"},
 		{"POST", "/", http.StatusMethodNotAllowed, "Method Not Allowed"},
+		{"GET", "/healthz", http.StatusServiceUnavailable, "the server stops"},
 	} {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			response := httptest.NewRecorder()
-			routes(t.Context(), NewHub(&Store{}, nil), new(sync.WaitGroup)).ServeHTTP(response, httptest.NewRequest(test.method, test.path, nil))
+			routes(t.Context(), hub, new(sync.WaitGroup), 10).ServeHTTP(response, httptest.NewRequest(test.method, test.path, nil))
 			if response.Code != test.status {
 				t.Errorf("status %d, want %d", response.Code, test.status)
 			}
@@ -42,7 +46,7 @@ func TestRoutes(t *testing.T) {
 func TestThePageMayLoadItsOwnFilesOnly(t *testing.T) {
 	get := func(path string) *httptest.ResponseRecorder {
 		response := httptest.NewRecorder()
-		routes(t.Context(), NewHub(&Store{}, nil), new(sync.WaitGroup)).ServeHTTP(response, httptest.NewRequest("GET", path, nil))
+		routes(t.Context(), NewHub(&Store{}, nil), new(sync.WaitGroup), 10).ServeHTTP(response, httptest.NewRequest("GET", path, nil))
 		return response
 	}
 
@@ -89,7 +93,12 @@ func TestNoScriptTurnsTextIntoMarkup(t *testing.T) {
 
 func TestATakenPortIsAnError(t *testing.T) {
 	other := listen(t)
-	err := run(t.Context(), other.Addr().String(), filepath.Join(t.TempDir(), "chat.db"), &Announcer{every: time.Hour})
+	err := run(t.Context(), &config{
+		addr:       other.Addr().String(),
+		db:         filepath.Join(t.TempDir(), "chat.db"),
+		maxClients: 10,
+		announcer:  Announcer{every: time.Hour},
+	})
 	if err == nil || !strings.Contains(err.Error(), "listen tcp") {
 		t.Errorf("run returned %v, want an error that says what could not be listened on", err)
 	}
@@ -107,6 +116,66 @@ func TestPageURL(t *testing.T) {
 			t.Errorf("pageURL(%q) is %s, want %s", addr, got, want)
 		}
 	}
+}
+
+func TestDefaultAddr(t *testing.T) {
+	for _, test := range []struct{ addr, port, want string }{
+		{"", "", "localhost:8080"},
+		{"", "10000", ":10000"},
+		{"127.0.0.1:9000", "", "127.0.0.1:9000"},
+		{"127.0.0.1:9000", "10000", "127.0.0.1:9000"},
+	} {
+		t.Setenv("ADDR", test.addr)
+		t.Setenv("PORT", test.port)
+		if got := defaultAddr(); got != test.want {
+			t.Errorf("with ADDR=%s PORT=%s, the address is %s, want %s", test.addr, test.port, got, test.want)
+		}
+	}
+}
+
+func TestAFullRoomRefusesTheHandshake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pipes := newPipeListener()
+		server := serveOn(t, &config{maxClients: 2}, pipes, pipes.dial)
+		ann, bob := server.join("ann"), server.join("bob")
+		if status := server.handshake("http://chat.test"); status != http.StatusServiceUnavailable {
+			t.Errorf("the third is answered with %d, want %d", status, http.StatusServiceUnavailable)
+		}
+		ann.leave()
+		synctest.Wait()
+		server.join("eve").says("hello")
+		bob.hears("eve: hello")
+	})
+}
+
+func TestHealth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		ann := server.join("ann")
+		if err := server.hub.health(); err != nil {
+			t.Errorf("at first: %v", err)
+		}
+		server.store.setReadOnly(t, true)
+		ann.says("hello")
+		time.Sleep(2 * batchWait)
+		if err := server.hub.health(); err == nil || !strings.Contains(err.Error(), "cannot save") {
+			t.Errorf("without a place to save: %v", err)
+		}
+		server.store.setReadOnly(t, false)
+		time.Sleep(2 * retryWait)
+		if err := server.hub.health(); err != nil {
+			t.Errorf("after the repair: %v", err)
+		}
+		server.stop()
+		if err := server.hub.health(); err == nil {
+			t.Error("a server that has stopped is in good health")
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		if err := NewHub(&Store{}, nil).health(); err == nil {
+			t.Error("a hub that does not run is in good health")
+		}
+	})
 }
 
 // A limit of zero means none.

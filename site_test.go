@@ -52,7 +52,7 @@ func (s *site) start(addr string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := serve(ctx, NewHub(store, recent), &Announcer{}, listener); err != nil {
+		if err := serve(ctx, NewHub(store, recent), &config{maxClients: 1000}, listener); err != nil {
 			s.t.Errorf("serve returned %v", err)
 		}
 	})

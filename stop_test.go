@@ -31,15 +31,18 @@ func TestMain(m *testing.M) {
 
 // program is the real program in a process of its own.
 type program struct {
-	t    *testing.T
+	t    testing.TB
 	cmd  *exec.Cmd
 	addr string
 	log  *bufio.Scanner
+
+	stderr io.Reader
 }
 
-func startProgram(t *testing.T, db string) *program {
+func startProgram(t testing.TB, db string, flags ...string) *program {
 	t.Helper()
-	p := &program{t: t, cmd: exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-db", db)}
+	flags = append([]string{"-addr", "127.0.0.1:0", "-db", db}, flags...)
+	p := &program{t: t, cmd: exec.Command(os.Args[0], flags...)}
 	p.cmd.Env = append(os.Environ(), "CHAT_TEST_RUN_MAIN=1")
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -49,6 +52,7 @@ func startProgram(t *testing.T, db string) *program {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.cmd.Process.Kill() })
+	p.stderr = stderr
 	p.log = bufio.NewScanner(stderr)
 	p.addr = regexp.MustCompile(`http://(\S+)`).FindStringSubmatch(p.logs("chat is running"))[1]
 	return p

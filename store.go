@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver; the name "sqlite" below
@@ -37,6 +38,8 @@ type Store struct {
 	db     *sql.DB
 	lastID int64        // of the newest message when the store was opened
 	queue  chan Message // only the hub sends on it, so only the hub closes it
+
+	failure atomic.Pointer[error] // why the last batch could not be saved; nil if it was
 }
 
 // OpenStore opens the database in the file at path, and makes one if there is
@@ -66,7 +69,6 @@ func OpenStore(path string) (*Store, error) {
 // comes before the hub closes the queue. It is an error if something is lost.
 func (s *Store) Run(ctx context.Context) error {
 	var batch []Message
-	var failing bool
 	timer := time.NewTimer(batchWait)
 	for {
 		queue := s.queue
@@ -78,19 +80,20 @@ func (s *Store) Run(ctx context.Context) error {
 			batch = append(batch, message)
 			if len(batch) == 1 {
 				timer.Reset(batchWait)
-			} else if len(batch) == maxBatch && !failing {
+			} else if len(batch) == maxBatch && s.failure.Load() == nil {
 				timer.Reset(0)
 			}
 		case <-timer.C:
 			err := s.save(batch)
 			if err == nil {
-				batch, failing = nil, false
+				batch = nil
+				s.failure.Store(nil)
 				continue
 			}
-			if !failing { // once, and not for every attempt
+			if s.failure.Load() == nil { // once, and not for every attempt
 				slog.Error("cannot save; trying again every second", "messages", len(batch), "error", err)
 			}
-			failing = true
+			s.failure.Store(&err)
 			timer.Reset(retryWait)
 		case <-ctx.Done():
 			for message := range s.queue {
