@@ -81,6 +81,7 @@ function receiveAll(elements) {
   if (history) readAloud(false); // fifty old messages would be a torrent
   if (history && lastId > 0 && oldest?.id > lastId && elements.length > 50) {
     messages.append(part("li", "… some messages may be missing here …"));
+    messages.lastChild.className = "gap";
   }
   elements.forEach(receive);
   if (history) {
@@ -186,10 +187,18 @@ function show(message) {
   time.dateTime = message.at;
   const item = document.createElement("li");
   item.className = message.kind;
+  item.style.setProperty("--hue", hue(message.name));
   item.append(part("b", message.name), " ", time, " ", part("span", message.text));
   const following = log.scrollTop > -40; // pixels, counted from the end
   messages.append(item);
   if (following) log.scrollTop = 0; // whoever has scrolled up to read is left alone
+}
+
+// A name has the same colour on every page.
+function hue(name) {
+  let sum = 0;
+  for (const character of name) sum = (sum * 31 + character.codePointAt(0)) % 360;
+  return sum;
 }
 
 // textContent, never innerHTML: what people write is text, not markup.
