@@ -76,7 +76,10 @@ func (s *Store) Run(ctx context.Context) error {
 			queue = nil // never ready: a full batch is saved first
 		}
 		select {
-		case message := <-queue:
+		case message, open := <-queue:
+			if !open { // a stop: the hub has queued its last message
+				return s.finish(batch)
+			}
 			batch = append(batch, message)
 			if len(batch) == 1 {
 				timer.Reset(batchWait)
@@ -99,12 +102,17 @@ func (s *Store) Run(ctx context.Context) error {
 			for message := range s.queue {
 				batch = append(batch, message)
 			}
-			if err := s.save(batch); err != nil {
-				return fmt.Errorf("save the last %d messages: %w", len(batch), err)
-			}
-			return s.db.Close()
+			return s.finish(batch)
 		}
 	}
+}
+
+// finish saves the last batch and closes the database.
+func (s *Store) finish(batch []Message) error {
+	if err := s.save(batch); err != nil {
+		return fmt.Errorf("save the last %d messages: %w", len(batch), err)
+	}
+	return s.db.Close()
 }
 
 // save saves all messages or none, in one transaction. Those that are there

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"os"
@@ -85,6 +86,26 @@ func TestADatabaseOfSomebodyElseIsRefused(t *testing.T) {
 	if store, err := OpenStore(path); err == nil {
 		store.db.Close()
 		t.Error("a table with other columns was accepted")
+	}
+}
+
+// At a stop both the end of the context and the closed queue are ready, and
+// select picks one at random; hence twenty times.
+func TestAStopSavesNothingThatNobodyWrote(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 {
+		path := filepath.Join(t.TempDir(), "chat.db")
+		store := openStore(t, path)
+		store.queue <- Message{ID: 1, Kind: "chat", Name: "ann", Text: "hello", At: time.Now()}
+		close(store.queue)
+		if err := store.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		history, err := openStore(t, path).History()
+		if err != nil || len(history) != 1 {
+			t.Fatalf("the history is %+v, %v; want the one message", history, err)
+		}
 	}
 }
 
