@@ -2,12 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
 	"log/slog"
-	"net/http"
-	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,31 +85,6 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn) {
 	}
 }
 
-// askName sets the client's name, or says why there is none. There is no write
-// goroutine yet, so this one may write.
-func (c *Client) askName(ctx context.Context) closeReason {
-	defer c.ws.SetReadDeadline(time.Time{}) // once the client is in the room, other deadlines must stay
-	for {
-		frame, err := c.receive()
-		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
-			return closeReason{closePolicy, "no name"}
-		} else if err != nil {
-			return c.readError(err)
-		}
-		name, text, err := parse(frame)
-		if name != "" {
-			c.name = name
-			return closeReason{}
-		}
-		if text != "" {
-			err = errors.New("please send your name first")
-		}
-		if c.tell(err) {
-			c.write(<-c.notices)
-		}
-	}
-}
-
 // run is the client's life in the room. There is one way out, whoever begins
 // the parting: the reader ends, the hub closes the queue, the writer ends.
 func (c *Client) run() {
@@ -136,143 +106,4 @@ func (c *Client) run() {
 	if reason.code != closeNormal { // the browser has not ended it
 		c.drain()
 	}
-}
-
-// readPump passes what the browser sends to the hub until the connection ends,
-// and says why it did.
-func (c *Client) readPump() closeReason {
-	for {
-		frame, err := c.receive()
-		if err != nil {
-			return c.readError(err)
-		}
-		name, text, err := parse(frame)
-		if name != "" {
-			err = errors.New("you have a name already")
-		}
-		c.tell(err)
-		if text == "" {
-			continue
-		}
-		c.received++
-		select {
-		case c.hub.broadcast <- Message{Kind: "chat", Name: c.name, Text: text}:
-		case <-time.After(sayWait):
-			c.tell(errors.New("not sent: the server cannot save at the moment"))
-		case <-c.hub.done:
-			return closeReason{} // the hub has set one already
-		}
-	}
-}
-
-// receive returns the next frame, and an empty one in place of a binary one,
-// which is then refused like all that is not JSON.
-func (c *Client) receive() (frame []byte, err error) {
-	textOnly := func(data []byte, frameType byte, _ any) error {
-		if frameType == websocket.TextFrame {
-			frame = data
-		}
-		return nil
-	}
-	err = websocket.Codec{Unmarshal: textOnly}.Receive(c.ws, nil)
-	c.lastFrame.Store(new(time.Now()))
-	return frame, err
-}
-
-// tell queues an error, if there is one, for this browser alone. It reports
-// whether it did: one error a second must be enough.
-func (c *Client) tell(err error) bool {
-	if err == nil || time.Since(c.lastError) < errorWait {
-		return false
-	}
-	select {
-	case c.notices <- encode(Message{Kind: "error", Text: err.Error()}):
-		c.lastError = time.Now()
-		return true
-	default:
-		return false
-	}
-}
-
-func (c *Client) readError(err error) closeReason {
-	switch {
-	case errors.Is(err, io.EOF):
-		return closeReason{closeNormal, "left"}
-	case errors.Is(err, websocket.ErrFrameTooLarge):
-		return closeReason{closeTooBig, "frame too big"}
-	case errors.Is(err, os.ErrDeadlineExceeded): // set by a stop, or by the writer when the reason is known
-		return closeReason{closeGoingAway, "the server stops"}
-	default:
-		return closeReason{closeNormal, "connection lost: " + err.Error()}
-	}
-}
-
-// writePump writes the queue to the connection until the hub closes the queue,
-// and then the reason as a close frame. When the connection fails before, it is
-// closed, so that the reader ends too, and the rest of the queue is dropped.
-func (c *Client) writePump() {
-	var failed error
-	for open := true; open; {
-		var frame []byte
-		select {
-		case frame, open = <-c.send:
-		case frame = <-c.notices:
-		}
-		if !open || failed != nil {
-			continue
-		}
-		if failed = c.write(frame); failed != nil {
-			c.ws.Close()
-		}
-	}
-	if failed != nil {
-		c.reason.text = "cannot write: " + failed.Error()
-		return
-	}
-	c.ws.SetWriteDeadline(c.writeDeadline())
-	c.ws.WriteClose(c.reason.code)
-	c.ws.SetReadDeadline(time.Now()) // ends the reader, if it did not end first
-}
-
-// write sends one text frame. The deadline is taken back afterwards: one that
-// passes while nothing is written would break the reader, which answers pings.
-func (c *Client) write(frame []byte) error {
-	c.ws.SetWriteDeadline(c.writeDeadline())
-	defer c.ws.SetWriteDeadline(time.Time{})
-	_, err := c.ws.Write(frame)
-	return err
-}
-
-// writeDeadline is when a write that begins now has to be finished. Once the
-// server stops, all that is left to be written has one deadline together.
-func (c *Client) writeDeadline() time.Time {
-	select {
-	case <-c.hub.done:
-		return c.hub.stopBy
-	default:
-		return time.Now().Add(writeWait)
-	}
-}
-
-// drain drops what comes until the browser answers the close frame: closing a
-// socket with bytes unread resets the connection, and our last frames get lost.
-// (A frame that our own deadline has cut in two may spoil this.)
-func (c *Client) drain() {
-	c.ws.SetReadDeadline(time.Now().Add(closeWait))
-	io.Copy(io.Discard, c.ws)
-}
-
-// sameOrigin refuses the handshake, with 403, unless it comes from a page of
-// this server. Browsers let any page open a WebSocket to any server; all they
-// do is to say honestly, in the Origin header, where the page came from. The
-// check is ours to make (RFC 6455, section 10.2): websocket.Handler wants an
-// Origin, and takes any.
-func sameOrigin(config *websocket.Config, request *http.Request) error {
-	origin, err := websocket.Origin(config, request)
-	if err != nil || origin == nil || !strings.EqualFold(origin.Host, request.Host) {
-		slog.Warn("refused: not a page of this server", "peer", request.RemoteAddr, "origin", request.Header.Get("Origin"))
-		return errors.New("foreign or missing Origin")
-	}
-	config.Origin = origin
-	return nil
 }

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+
+	"golang.org/x/net/websocket"
+)
+
+// static holds the page. The compiler copies the directory into the program,
+// so the program is one file that runs anywhere; the price is that a change to
+// the page shows only after the next `go run .`.
+//
+//go:embed static
+var static embed.FS
+
+// routes is the map of the server: which request goes to which handler.
+// A pattern that names a method answers other methods with 405 by itself, and
+// "GET" includes HEAD. The handlers of /ws are counted in clients, and stop
+// when ctx ends.
+func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, maxClients int) http.Handler {
+	page, err := fs.Sub(static, "static")
+	if err != nil {
+		panic(err) // only a malformed path, and this one is a constant
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /", secure(http.FileServerFS(page)))
+	webSocket := websocket.Server{
+		Handshake: sameOrigin,
+		Handler:   func(ws *websocket.Conn) { serveClient(ctx, hub, ws) },
+	}
+	places := make(chan struct{}, maxClients) // a semaphore: who puts something in has a place
+	mux.HandleFunc("GET /ws", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+		default:
+			http.Error(w, "the room is full", http.StatusServiceUnavailable)
+			return
+		}
+		clients.Add(1) // before the upgrade: until then Shutdown knows the connection, and from then on this does
+		defer clients.Done()
+		webSocket.ServeHTTP(w, r)
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		if err := hub.health(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		io.WriteString(w, "ok\n")
+	})
+	return mux
+}
+
+// secure has the browser help: should markup slip into the page in spite of
+// all care, the Content-Security-Policy lets no script of it run and nothing
+// load but what this server serves. It does not stop all that markup can do: a
+// <meta http-equiv=refresh> still takes the page elsewhere. No other page may
+// frame this one. It is for the page's files; /ws is not wrapped, because a
+// WebSocket handshake needs the ResponseWriter as net/http made it.
+func secure(next http.Handler) http.Handler {
+	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", policy)
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Referrer-Policy", "no-referrer")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// sameOrigin refuses the handshake, with 403, unless it comes from a page of
+// this server. Browsers let any page open a WebSocket to any server; all they
+// do is to say honestly, in the Origin header, where the page came from. The
+// check is ours to make (RFC 6455, section 10.2): websocket.Handler wants an
+// Origin, and takes any.
+func sameOrigin(config *websocket.Config, request *http.Request) error {
+	origin, err := websocket.Origin(config, request)
+	if err != nil || origin == nil || !strings.EqualFold(origin.Host, request.Host) {
+		slog.Warn("refused: not a page of this server", "peer", request.RemoteAddr, "origin", request.Header.Get("Origin"))
+		return errors.New("foreign or missing Origin")
+	}
+	config.Origin = origin
+	return nil
+}
