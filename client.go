@@ -49,6 +49,7 @@ type Client struct {
 	name      string      // set before the client is in the room
 	notices   chan []byte // from the read goroutine to its own browser; never closed, and what does not fit is dropped
 	lastError time.Time   // the read goroutine's
+	limiter   limiter     // the read goroutine's
 
 	lastFrame atomic.Pointer[time.Time] // when it came: the reader writes it, the hub reads it
 }
@@ -57,9 +58,15 @@ type Client struct {
 // goroutine it runs in, one for each connection, was started by net/http; it
 // becomes the read goroutine. The connection is closed when serveClient
 // returns.
-func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn) {
+func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64) {
 	ws.MaxPayloadBytes = maxFrame
-	client := &Client{hub: hub, ws: ws, send: make(chan []byte, sendQueue), notices: make(chan []byte, 1)}
+	client := &Client{
+		hub:     hub,
+		ws:      ws,
+		send:    make(chan []byte, sendQueue),
+		notices: make(chan []byte, 1),
+		limiter: limiter{rate: rate},
+	}
 	ws.SetReadDeadline(time.Now().Add(nameWait)) // before a stop can set its own, which must win
 
 	// When the server stops, the reader ends, and a writer that is stuck gets the

@@ -21,7 +21,7 @@ func (c *Client) askName(ctx context.Context) closeReason {
 		} else if err != nil {
 			return c.readError(err)
 		}
-		name, text, err := parse(frame)
+		name, text, err := c.admit(frame)
 		if name != "" {
 			c.name = name
 			return closeReason{}
@@ -43,7 +43,7 @@ func (c *Client) readPump() closeReason {
 		if err != nil {
 			return c.readError(err)
 		}
-		name, text, err := parse(frame)
+		name, text, err := c.admit(frame)
 		if name != "" {
 			err = errors.New("you have a name already")
 		}
@@ -74,6 +74,27 @@ func (c *Client) receive() (frame []byte, err error) {
 	err = websocket.Codec{Unmarshal: textOnly}.Receive(c.ws, nil)
 	c.lastFrame.Store(new(time.Now()))
 	return frame, err
+}
+
+// admit parses a frame, unless this client sends too fast. Whatever comes costs,
+// mistakes too; only the answer to a heartbeat is free, because the client does
+// not choose when to send it.
+//
+// What is free or refused still has to be read, and a flood of it would keep a
+// processor busy. So the next frame is read a moment later: the connection fills
+// up, and TCP has the flood wait at its source. (Pings and pongs are dealt
+// with inside x/net: a flood of those is not seen here.)
+func (c *Client) admit(frame []byte) (name, text string, err error) {
+	switch {
+	case string(frame) == "{}":
+		time.Sleep(floodWait)
+		return "", "", nil
+	case !c.limiter.allow(time.Now()):
+		time.Sleep(floodWait)
+		return "", "", errTooFast
+	default:
+		return parse(frame)
+	}
 }
 
 // tell queues an error, if there is one, for this browser alone. It reports

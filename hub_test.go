@@ -226,7 +226,7 @@ func TestAStoppedHubKeepsNobodyWaiting(t *testing.T) {
 		hub.Run(ctx) // and it has stopped
 
 		pipes := newPipeListener()
-		server := newServer(routes(ctx, hub, new(sync.WaitGroup), 10))
+		server := newServer(routes(ctx, hub, new(sync.WaitGroup), &config{maxClients: 10}))
 		go server.Serve(pipes)
 		defer server.Close()
 		late := &testServer{t: t, dial: pipes.dial}

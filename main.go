@@ -21,6 +21,7 @@ import (
 type config struct {
 	addr, db   string
 	maxClients int
+	rate       float64 // messages a second from each client; 0 for no limit
 	announcer  Announcer
 }
 
@@ -31,6 +32,7 @@ func main() {
 	flag.StringVar(&c.addr, "addr", defaultAddr(), "listen on this `host:port`; without a host, on every network interface")
 	flag.StringVar(&c.db, "db", "chat.db", "keep the messages in this SQLite `file`")
 	flag.IntVar(&c.maxClients, "max-clients", 1000, "refuse connections beyond this `number`")
+	flag.Float64Var(&c.rate, "rate", 5, "let each client send this `number` of messages a second, ten at once after a rest; 0 for no limit")
 	flag.Func("log", "write the log as `text` or json (default text)", setLog)
 	flag.Func("announce", "have the server say this `text` now and then; texts given with several of these take turns", c.announcer.add)
 	flag.DurationVar(&c.announcer.every, "announce-every", 30*time.Minute, "the `time` between two announcements")
@@ -75,6 +77,8 @@ func run(ctx context.Context, c *config) error {
 		return fmt.Errorf("unknown argument %q", flag.Arg(0))
 	case c.maxClients <= 0:
 		return errors.New("-max-clients must be more than nothing")
+	case !(c.rate >= 0): // NaN is neither less nor more
+		return errors.New("-rate must not be less than nothing")
 	case c.announcer.every <= 0:
 		return errors.New("-announce-every must be more than nothing")
 	}

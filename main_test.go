@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"io/fs"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -30,7 +32,7 @@ func TestRoutes(t *testing.T) {
 	} {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			response := httptest.NewRecorder()
-			routes(t.Context(), hub, new(sync.WaitGroup), 10).ServeHTTP(response, httptest.NewRequest(test.method, test.path, nil))
+			routes(t.Context(), hub, new(sync.WaitGroup), &config{maxClients: 10}).ServeHTTP(response, httptest.NewRequest(test.method, test.path, nil))
 			if response.Code != test.status {
 				t.Errorf("status %d, want %d", response.Code, test.status)
 			}
@@ -46,7 +48,7 @@ func TestRoutes(t *testing.T) {
 func TestThePageMayLoadItsOwnFilesOnly(t *testing.T) {
 	get := func(path string) *httptest.ResponseRecorder {
 		response := httptest.NewRecorder()
-		routes(t.Context(), NewHub(&Store{}, nil), new(sync.WaitGroup), 10).ServeHTTP(response, httptest.NewRequest("GET", path, nil))
+		routes(t.Context(), NewHub(&Store{}, nil), new(sync.WaitGroup), &config{maxClients: 10}).ServeHTTP(response, httptest.NewRequest("GET", path, nil))
 		return response
 	}
 
@@ -101,6 +103,22 @@ func TestATakenPortIsAnError(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "listen tcp") {
 		t.Errorf("run returned %v, want an error that says what could not be listened on", err)
+	}
+}
+
+func TestImpossibleSettingsAreErrors(t *testing.T) {
+	for want, change := range map[string]func(*config){
+		"-max-clients":    func(c *config) { c.maxClients = 0 },
+		"-rate":           func(c *config) { c.rate = math.NaN() },
+		"-announce-every": func(c *config) { c.announcer.every = 0 },
+	} {
+		c := &config{addr: "127.0.0.1:0", db: filepath.Join(t.TempDir(), "chat.db"), maxClients: 10, announcer: Announcer{every: time.Hour}}
+		change(c)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // a server that starts would run for ever
+		if err := run(ctx, c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("run returned %v, want an error that names %s", err, want)
+		}
+		cancel()
 	}
 }
 

@@ -25,7 +25,7 @@ var static embed.FS
 // A pattern that names a method answers other methods with 405 by itself, and
 // "GET" includes HEAD. The handlers of /ws are counted in clients, and stop
 // when ctx ends.
-func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, maxClients int) http.Handler {
+func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) http.Handler {
 	page, err := fs.Sub(static, "static")
 	if err != nil {
 		panic(err) // only a malformed path, and this one is a constant
@@ -34,9 +34,9 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, maxClients i
 	mux.Handle("GET /", secure(http.FileServerFS(page)))
 	webSocket := websocket.Server{
 		Handshake: sameOrigin,
-		Handler:   func(ws *websocket.Conn) { serveClient(ctx, hub, ws) },
+		Handler:   func(ws *websocket.Conn) { serveClient(ctx, hub, ws, c.rate) },
 	}
-	places := make(chan struct{}, maxClients) // a semaphore: who puts something in has a place
+	places := make(chan struct{}, c.maxClients) // a semaphore: who puts something in has a place
 	mux.HandleFunc("GET /ws", func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case places <- struct{}{}:

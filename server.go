@@ -22,7 +22,7 @@ func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) erro
 
 	var running, saving, clients sync.WaitGroup
 	var lost error
-	server := newServer(routes(ctx, hub, &clients, c.maxClients))
+	server := newServer(routes(ctx, hub, &clients, c))
 	failed := make(chan error, 1)
 	saving.Go(func() { lost = hub.store.Run(ctx) })
 	running.Go(func() { hub.Run(ctx) })

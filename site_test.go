@@ -19,6 +19,7 @@ type site struct {
 	browser *chromium
 	addr    string
 	db      string // the file of the database, which outlives a stop
+	rate    float64
 	stop    func() // returns when everything has ended
 }
 
@@ -52,7 +53,7 @@ func (s *site) start(addr string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := serve(ctx, NewHub(store, recent), &config{maxClients: 1000}, listener); err != nil {
+		if err := serve(ctx, NewHub(store, recent), &config{maxClients: 1000, rate: s.rate}, listener); err != nil {
 			s.t.Errorf("serve returned %v", err)
 		}
 	})

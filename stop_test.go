@@ -41,7 +41,7 @@ type program struct {
 
 func startProgram(t testing.TB, db string, flags ...string) *program {
 	t.Helper()
-	flags = append([]string{"-addr", "127.0.0.1:0", "-db", db}, flags...)
+	flags = append([]string{"-addr", "127.0.0.1:0", "-db", db, "-rate", "0"}, flags...) // a later -rate wins
 	p := &program{t: t, cmd: exec.Command(os.Args[0], flags...)}
 	p.cmd.Env = append(os.Environ(), "CHAT_TEST_RUN_MAIN=1")
 	stderr, err := p.cmd.StderrPipe()

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// startLimitedServer is startServer with the limit that the program has unless
+// it is told otherwise.
+func startLimitedServer(t *testing.T) *testServer {
+	t.Helper()
+	pipes := newPipeListener()
+	return serveOn(t, &config{maxClients: 1000, rate: 5}, pipes, pipes.dial)
+}
+
+func TestTheLimiter(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		rate  float64
+		sends []time.Duration // after the beginning, eleven frames each
+		want  []int           // how many of those pass
+	}{
+		{"a burst", 5, []time.Duration{0}, []int{10}},
+		{"a second later", 5, []time.Duration{0, time.Second}, []int{10, 5}},
+		{"half a token is kept", 5, []time.Duration{0, 300 * time.Millisecond, 400 * time.Millisecond}, []int{10, 1, 1}},
+		{"after a long rest, no more than a burst", 5, []time.Duration{0, time.Hour}, []int{10, 10}},
+		{"slower than one a second", 0.5, []time.Duration{0, time.Second, 2 * time.Second}, []int{10, 0, 1}},
+		{"no limit", 0, []time.Duration{0, 0, 0}, []int{11, 11, 11}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := limiter{rate: test.rate}
+			start := time.Now()
+			var passed []int
+			for _, after := range test.sends {
+				n := 0
+				for range 11 {
+					if l.allow(start.Add(after)) {
+						n++
+					}
+				}
+				passed = append(passed, n)
+			}
+			if !slices.Equal(passed, test.want) {
+				t.Errorf("%d pass, want %d", passed, test.want)
+			}
+		})
+	}
+}
+
+// Of a flood, what is within the limit arrives. Who sends it is told so once a
+// second and stays connected, and whoever else speaks is heard.
+func TestAFloodIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startLimitedServer(t)
+		ann, bob := server.join("ann"), server.join("bob")
+		const seconds = 10
+		sent := 0
+		for start := time.Now(); time.Since(start) < seconds*time.Second && sent < 5000; sent++ {
+			ann.says("flood") // waits until the server reads
+			if sent%100 == 0 {
+				bob.says("and I?")
+			}
+		}
+		synctest.Wait()
+
+		heard := make(map[string]int)
+		for _, words := range slices.Concat(ann.heard(), bob.heard()) {
+			heard[words]++
+		}
+		for words, want := range map[string]int{
+			"ann: flood":                  2 * (burst - 1 + 5*seconds), // to both; one token went for the name
+			"bob: and I?":                 2 * ((sent + 99) / 100),
+			"error " + errTooFast.Error(): seconds,
+		} {
+			if got := heard[words]; got != want {
+				t.Errorf("%q was heard %d times, want %d", words, got, want)
+			}
+		}
+		ann.leave()
+	})
+}
+
+// What is free or refused can be sent in any number, and for that reason it is
+// read slowly.
+func TestAFloodWaitsAtItsSource(t *testing.T) {
+	for _, frame := range []string{`{"text":"flood"}`, `{}`} {
+		synctest.Test(t, func(t *testing.T) {
+			ann := startLimitedServer(t).join("ann")
+			start := time.Now()
+			for range 1000 {
+				ann.send(frame)
+			}
+			if took, least := time.Since(start), 900*floodWait; took < least {
+				t.Errorf("a thousand times %s took %v, want at least %v", frame, took, least)
+			}
+		})
+	}
+}
+
+// Mistakes cost too, or a flood of those would be free. Answers to heartbeats
+// are.
+func TestWhatCostsAndWhatDoesNot(t *testing.T) {
+	for _, test := range []struct {
+		frame string
+		left  bool // whether there is a token left afterwards
+	}{
+		{`{}`, true},
+		{`{ }`, false},
+		{`nonsense`, false},
+		{`{"name":"eve"}`, false},
+		{`{"text":""}`, false},
+	} {
+		t.Run(test.frame, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ann := startLimitedServer(t).join("ann")
+				for range burst {
+					ann.send(test.frame)
+				}
+				ann.says("hello")
+				synctest.Wait()
+				if heard := slices.Contains(ann.heard(), "ann: hello"); heard != test.left {
+					t.Errorf("after %d times %s, a message is heard: %t, want %t", burst, test.frame, heard, test.left)
+				}
+			})
+		})
+	}
+}
+
+// Before one has a name, the limit is the same.
+func TestNamesCannotBeTriedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ann := startLimitedServer(t).open()
+		for range burst {
+			ann.send(`{"name":"server"}`)
+		}
+		ann.send(`{"name":"ann"}`)
+		synctest.Wait()
+		ann.hears("error this name is the server's own: please choose another")
+		if heard := ann.heard(); len(heard) > 0 {
+			t.Errorf("after so many attempts ann heard %q", heard)
+		}
+		time.Sleep(time.Second)
+		ann.send(`{"name":"ann"}`)
+		ann.hears("welcome ann")
+	})
+}
+
+// BenchmarkFlood measures a message on its way from one of a hundred people to
+// all of them, while others send as fast as they can. The people and the floods
+// are goroutines of this process, and share the machine with the server: a part
+// of what a flood costs is to make it.
+func BenchmarkFlood(b *testing.B) {
+	captureLog(b) // out of the way of the figures
+	for _, floods := range []int{0, 1, 10} {
+		b.Run(fmt.Sprintf("floods=%d", floods), func(b *testing.B) {
+			listener := listen(b)
+			dial := func() (net.Conn, error) { return net.Dial("tcp", listener.Addr().String()) }
+			server := serveOn(b, &config{maxClients: 1000, rate: 5}, listener, dial)
+			var room []*browser
+			for person := range 100 {
+				room = append(room, server.join(fmt.Sprint(person)))
+			}
+			var sent atomic.Int64
+			for range floods {
+				ws := server.join("flood").ws
+				go func() {
+					for { // until the end of the test closes the connection
+						if _, err := ws.Write([]byte(`{"text":"flood"}`)); err != nil {
+							return
+						}
+						sent.Add(1)
+					}
+				}()
+			}
+
+			var times []time.Duration
+			begin, before := time.Now(), sent.Load()
+			for b.Loop() {
+				start := time.Now()
+				text := fmt.Sprintf(`"text":"message %d"`, len(times))
+				room[len(times)%len(room)].send("{" + text + "}")
+				for _, person := range room {
+					for !strings.Contains(<-person.frames, text) {
+					}
+				}
+				times = append(times, time.Since(start))
+				time.Sleep(10 * time.Millisecond) // a hundred people, one message a second each
+			}
+			slices.Sort(times)
+			b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "ms/median")
+			b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "ms/p99")
+			b.ReportMetric(float64(sent.Load()-before)/time.Since(begin).Seconds(), "flood/s")
+		})
+	}
+}
