@@ -35,6 +35,7 @@ func main() {
 	flag.Float64Var(&c.rate, "rate", 5, "let each client send this `number` of messages a second, ten at once after a rest; 0 for no limit")
 	flag.Func("log", "write the log as `text` or json (default text)", setLog)
 	flag.Func("announce", "have the server say this `text` now and then; texts given with several of these take turns", c.announcer.add)
+	flag.StringVar(&c.announcer.file, "announce-file", "", "announce the lines of this `file`, too; it is read again for each announcement")
 	flag.DurationVar(&c.announcer.every, "announce-every", 30*time.Minute, "the `time` between two announcements")
 	flag.Parse()
 
