@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,15 @@ const (
 // closeReason is why a connection ends: a code for the browser, words for the log.
 type closeReason struct {
 	code int
-	text string
+	text string // one of a few
+	err  error  // with which the connection failed, if it did
+}
+
+func (r closeReason) String() string {
+	if r.err != nil {
+		return fmt.Sprintf("%s: %v", r.text, r.err)
+	}
+	return r.text
 }
 
 // The codes of RFC 6455, section 7.4.1, and one of the registry that it founded.
@@ -79,7 +88,8 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 	defer stopWatching()
 
 	if reason := client.askName(ctx); client.name == "" {
-		slog.Info("not joined", "peer", ws.Request().RemoteAddr, "why", reason.text)
+		slog.Info("not joined", "peer", ws.Request().RemoteAddr, "why", reason.String())
+		hub.stats.ended.Add(reason.text, 1)
 		ws.SetWriteDeadline(client.writeDeadline())
 		ws.WriteClose(reason.code)
 		return
@@ -108,8 +118,9 @@ func (c *Client) run() {
 	}
 	writer.Wait() // whoever starts a goroutine waits for its end
 
-	slog.Info("disconnected", "peer", peer, "name", c.name, "why", c.reason.text,
+	slog.Info("disconnected", "peer", peer, "name", c.name, "why", c.reason.String(),
 		"after", time.Since(start).Round(time.Millisecond), "messages", c.received)
+	c.hub.stats.ended.Add(c.reason.text, 1)
 	if reason.code != closeNormal { // the browser has not ended it
 		c.drain()
 	}

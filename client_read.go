@@ -17,7 +17,7 @@ func (c *Client) askName(ctx context.Context) closeReason {
 	for {
 		frame, err := c.receive()
 		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
-			return closeReason{closePolicy, "no name"}
+			return closeReason{code: closePolicy, text: "no name"}
 		} else if err != nil {
 			return c.readError(err)
 		}
@@ -115,12 +115,12 @@ func (c *Client) tell(err error) bool {
 func (c *Client) readError(err error) closeReason {
 	switch {
 	case errors.Is(err, io.EOF):
-		return closeReason{closeNormal, "left"}
+		return closeReason{code: closeNormal, text: "left"}
 	case errors.Is(err, websocket.ErrFrameTooLarge):
-		return closeReason{closeTooBig, "frame too big"}
+		return closeReason{code: closeTooBig, text: "frame too big"}
 	case errors.Is(err, os.ErrDeadlineExceeded): // set by a stop, or by the writer when the reason is known
-		return closeReason{closeGoingAway, "the server stops"}
+		return closeReason{code: closeGoingAway, text: "the server stops"}
 	default:
-		return closeReason{closeNormal, "connection lost: " + err.Error()}
+		return closeReason{closeNormal, "connection lost", err}
 	}
 }

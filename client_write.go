@@ -24,7 +24,7 @@ func (c *Client) writePump() {
 		}
 	}
 	if failed != nil {
-		c.reason.text = "cannot write: " + failed.Error()
+		c.reason.text, c.reason.err = "cannot write", failed
 		return
 	}
 	c.ws.SetWriteDeadline(c.writeDeadline())

@@ -21,7 +21,8 @@ type Hub struct {
 	sweep      chan time.Time
 	alive      chan struct{}
 	done       chan struct{} // closed when Run takes nothing more; every send to the hub is a select with it
-	stopBy     time.Time     // set before done is closed: the deadline for the clients' last frames
+	stats      stats
+	stopBy     time.Time // set before done is closed: the deadline for the clients' last frames
 
 	// These are Run's alone.
 	clients map[*Client]bool
@@ -101,6 +102,7 @@ func (h *Hub) health() error {
 // now is history, what is published from now on comes live.
 func (h *Hub) add(client *Client) {
 	h.clients[client] = true
+	h.stats.clients.Add(1)
 	client.send <- encode(append([]Message{{Kind: "welcome", Name: client.name}}, h.recent...)...)
 }
 
@@ -111,6 +113,7 @@ func (h *Hub) publish(message Message) {
 	message.ID = max(h.lastID+1, now.UnixMicro())
 	message.At = now.UTC().Truncate(time.Millisecond)
 	h.lastID = message.ID
+	h.stats.messages.Add(1)
 	h.waiting = message
 	h.recent = append(h.recent, message)
 	h.recent = h.recent[max(0, len(h.recent)-historySize):]
@@ -121,13 +124,16 @@ func (h *Hub) publish(message Message) {
 // full does not keep up; to wait for it would stop the whole room, and to drop
 // a message would leave it with a hole it does not know of. So it has to leave.
 func (h *Hub) deliver(frame []byte) {
+	longest := 0
 	for client := range h.clients {
 		select {
 		case client.send <- frame:
+			longest = max(longest, len(client.send))
 		default:
-			h.remove(client, closeReason{closeTooSlow, "too slow"})
+			h.remove(client, closeReason{code: closeTooSlow, text: "too slow"})
 		}
 	}
+	h.stats.sendQueue.Set(int64(longest))
 }
 
 // remove closes the client's queue, which tells its write goroutine that
@@ -136,6 +142,7 @@ func (h *Hub) deliver(frame []byte) {
 func (h *Hub) remove(client *Client, reason closeReason) {
 	if h.clients[client] {
 		delete(h.clients, client)
+		h.stats.clients.Add(-1)
 		client.reason = reason
 		close(client.send)
 	}
@@ -145,7 +152,7 @@ func (h *Hub) remove(client *Client, reason closeReason) {
 func (h *Hub) removeInactive(now time.Time) {
 	for client := range h.clients {
 		if now.Sub(*client.lastFrame.Load()) > inactiveAfter {
-			h.remove(client, closeReason{closePolicy, "inactive"})
+			h.remove(client, closeReason{code: closePolicy, text: "inactive"})
 		}
 	}
 }
@@ -155,7 +162,7 @@ func (h *Hub) stop() {
 	h.stopBy = time.Now().Add(stopWait)
 	close(h.done)
 	for client := range h.clients {
-		h.remove(client, closeReason{closeGoingAway, "the server stops"})
+		h.remove(client, closeReason{code: closeGoingAway, text: "the server stops"})
 	}
 	if h.waiting.ID != 0 {
 		h.store.queue <- h.waiting

@@ -20,6 +20,7 @@ import (
 // config is what the command line and the environment say.
 type config struct {
 	addr, db   string
+	debugAddr  string // "" for none
 	maxClients int
 	rate       float64 // messages a second from each client; 0 for no limit
 	announcer  Announcer
@@ -32,6 +33,7 @@ func main() {
 	flag.StringVar(&c.addr, "addr", defaultAddr(), "listen on this `host:port`; without a host, on every network interface")
 	flag.StringVar(&c.db, "db", "chat.db", "keep the messages in this SQLite `file`")
 	flag.IntVar(&c.maxClients, "max-clients", 1000, "refuse connections beyond this `number`")
+	flag.StringVar(&c.debugAddr, "debug-addr", "", "let the inside be seen at this `host:port`, at /debug/vars and /debug/pprof/; without it, nowhere")
 	flag.Float64Var(&c.rate, "rate", 5, "let each client send this `number` of messages a second, ten at once after a rest; 0 for no limit")
 	flag.Func("log", "write the log as `text` or json (default text)", setLog)
 	flag.Func("announce", "have the server say this `text` now and then; texts given with several of these take turns", c.announcer.add)
@@ -70,9 +72,8 @@ func setLog(format string) error {
 	return nil
 }
 
-// run serves until ctx ends or something fails. Listening and serving are two
-// steps, so that the URL is printed only once the port is really ours.
-func run(ctx context.Context, c *config) error {
+// check is for what package flag cannot know.
+func (c *config) check() error {
 	switch {
 	case flag.NArg() > 0:
 		return fmt.Errorf("unknown argument %q", flag.Arg(0))
@@ -82,6 +83,15 @@ func run(ctx context.Context, c *config) error {
 		return errors.New("-rate must not be less than nothing")
 	case c.announcer.every <= 0:
 		return errors.New("-announce-every must be more than nothing")
+	}
+	return nil
+}
+
+// run serves until ctx ends or something fails. Listening and serving are two
+// steps, so that the URL is printed only once the port is really ours.
+func run(ctx context.Context, c *config) error {
+	if err := c.check(); err != nil {
+		return err
 	}
 	listener, err := net.Listen("tcp", c.addr)
 	if err != nil {
@@ -96,8 +106,16 @@ func run(ctx context.Context, c *config) error {
 	if err != nil {
 		return err
 	}
+	hub := NewHub(store, recent)
+	if c.debugAddr != "" {
+		stop, err := serveDebug(c.debugAddr, hub)
+		if err != nil {
+			return errors.Join(err, store.db.Close())
+		}
+		defer stop() // last, because a stop that hangs is worth looking at
+	}
 	slog.Info("chat is running", "url", pageURL(c.addr, listener))
-	return serve(ctx, NewHub(store, recent), c, listener)
+	return serve(ctx, hub, c, listener)
 }
 
 // pageURL is the address to open in a browser. The host is the one that was

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"database/sql"
+	"expvar"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -39,7 +41,9 @@ type Store struct {
 	lastID int64        // of the newest message when the store was opened
 	queue  chan Message // only the hub sends on it, so only the hub closes it
 
-	failure atomic.Pointer[error] // why the last batch could not be saved; nil if it was
+	failure    atomic.Pointer[error] // why the last batch could not be saved; nil if it was
+	batches    expvar.Int            // saved since the start
+	batchSizes expvar.Map            // how many of them had one message, two, …
 }
 
 // OpenStore opens the database in the file at path, and makes one if there is
@@ -118,6 +122,9 @@ func (s *Store) finish(batch []Message) error {
 // save saves all messages or none, in one transaction. Those that are there
 // already, from an attempt that only seemed to fail, do no harm.
 func (s *Store) save(batch []Message) error {
+	if len(batch) == 0 {
+		return nil
+	}
 	tx, err := s.db.Begin()
 	if err != nil {
 		return err
@@ -128,7 +135,12 @@ func (s *Store) save(batch []Message) error {
 			return err
 		}
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	s.batches.Add(1)
+	s.batchSizes.Add(strconv.Itoa(len(batch)), 1)
+	return nil
 }
 
 // History returns the newest messages, oldest first.

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"expvar"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"runtime"
+	"sync"
+)
+
+// stats counts what happens in the room and at its door. It belongs to one hub:
+// expvar.NewInt and its kin, which are shorter, publish under names that the
+// whole process shares, and panic when a second server comes with the same.
+type stats struct {
+	clients   expvar.Int // in the room
+	messages  expvar.Int // published since the start
+	sendQueue expvar.Int // frames in the fullest queue of a client, at the last delivery
+	ended     expvar.Map // connections that have ended, by reason
+}
+
+// serveDebug lets the inside of the server be seen at addr, until the function
+// it returns is called. Whoever can connect there sees it all, and can keep the
+// processor busy: so it has an address of its own, which is for this machine or
+// a private network.
+func serveDebug(addr string, hub *Hub) (stop func(), err error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("-debug-addr: %w", err)
+	}
+	server := newServer(debugRoutes(hub))
+	server.WriteTimeout = 0 // a profile takes as long as it is asked to
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := server.Serve(listener); err != http.ErrServerClosed {
+			slog.Error("the debug server stopped", "error", err)
+		}
+	})
+	slog.Info("debug server is running", "url", pageURL(addr, listener)+"/debug/vars")
+	return func() {
+		server.Close()
+		running.Wait()
+	}, nil
+}
+
+// debugRoutes serves the variables and the profiles. (Both packages also put
+// their handlers into http.DefaultServeMux, which nothing here serves.)
+func debugRoutes(hub *Hub) http.Handler {
+	var vars expvar.Map
+	expvar.Do(func(v expvar.KeyValue) { vars.Set(v.Key, v.Value) }) // what every program has: cmdline, memstats
+	vars.Set("clients", &hub.stats.clients)
+	vars.Set("messages", &hub.stats.messages)
+	vars.Set("client_queue_max", &hub.stats.sendQueue)
+	vars.Set("connections_ended", &hub.stats.ended)
+	vars.Set("batches", &hub.store.batches)
+	vars.Set("batch_sizes", &hub.store.batchSizes)
+	vars.Set("store_queue", expvar.Func(func() any { return len(hub.store.queue) }))
+	vars.Set("goroutines", expvar.Func(func() any { return runtime.NumGoroutine() }))
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /debug/vars", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, vars.String()+"\n")
+	})
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}
