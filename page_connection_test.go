@@ -37,6 +37,22 @@ func TestAConnectionWithoutASoundIsGivenUp(t *testing.T) {
 	server.gets(`{}`)
 }
 
+func TestASecondTextWaitsForTheFirst(t *testing.T) {
+	s := openStage(t)
+	ann, server := s.visitor("ann")
+	ann.says("first")
+	server.gets(`{"text":"first"}`)
+	ann.waitFor(`document.querySelector("#compose button").ariaBusy === "true"`)
+	ann.types("second")
+	ann.press("Enter")
+	ann.hasWritten("second")
+	server.sends(`[{"id":1,"kind":"chat","name":"ann","text":"first","at":"2024-02-29T12:00:00Z"}]`)
+	ann.sees("ann: first")
+	ann.waitFor(`document.querySelector("#compose button").ariaBusy === "false"`)
+	ann.press("Enter")
+	server.gets(`{"text":"second"}`)
+}
+
 // Not every server that can be reached is well: this one takes the name and
 // does not say welcome.
 func TestAServerThatSaysNothingIsGivenUp(t *testing.T) {

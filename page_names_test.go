@@ -32,7 +32,7 @@ func TestABadNameIsAskedForAgain(t *testing.T) {
 		ann.replaces("#name", name)
 		ann.press("Enter")
 		ann.isTold("Your name", "#name-error", err.Error())
-		ann.waitFor(`nameField.value === ` + quote(name))
+		ann.waitFor(`document.getElementById("name").value === ` + quote(name))
 		ann.isOn("#name")
 	}
 	ann.press("End")
@@ -62,7 +62,7 @@ func TestANameGivenWhileTheServerIsAwayIsEnough(t *testing.T) {
 	s.stop()
 	ann.types("ann")
 	ann.press("Enter")
-	ann.waitFor(`status.textContent.includes("Trying again")`)
+	ann.waitFor(`document.getElementById("status").textContent.includes("Trying again")`)
 	ann.waitFor(`!join.checkVisibility()`)
 	ann.press("Enter")
 
@@ -89,7 +89,7 @@ func TestATextThatIsTooLongIsGivenBack(t *testing.T) {
 	ann.replaces("#text", "short")
 	ann.press("Enter")
 	ann.sees("ann: short")
-	ann.waitFor(`!textError.checkVisibility()`)
+	ann.waitFor(`!document.getElementById("text-error").checkVisibility()`)
 	bob.sees("ann: short")
 	bob.waitFor(`messages.childElementCount === 1`)
 }
@@ -136,14 +136,14 @@ func TestTheJoinFormIsForEveryone(t *testing.T) {
 		}
 		ann.replaces("#name", "server")
 		ann.press("Enter")
-		ann.waitFor(`nameError.textContent !== ""`)
+		ann.waitFor(`document.getElementById("name-error").textContent !== ""`)
 	}
 }
 
 // isCalled waits until the page says that it is connected under this name.
 func (p *person) isCalled(name string) {
 	p.t.Helper()
-	p.waitFor(`!join.checkVisibility() && status.textContent === "Connected as " + ` + quote(name))
+	p.waitFor(`!join.checkVisibility() && document.getElementById("status").textContent === "Connected as " + ` + quote(name))
 }
 
 // replaces writes into a field, in place of all that is in it.

@@ -99,7 +99,7 @@ func (p *person) isDisconnected() {
 // page sends no other.
 func (p *person) says(text string) {
 	p.t.Helper()
-	p.waitFor(`unconfirmed === ""`)
+	p.waitFor(`document.querySelector("#compose button").ariaBusy !== "true"`)
 	p.click("#text")
 	p.pastes(text)
 	p.press("Enter")
