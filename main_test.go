@@ -64,8 +64,8 @@ func TestThePageMayLoadItsOwnFilesOnly(t *testing.T) {
 	}
 
 	files := regexp.MustCompile(`(?:href|src)="([^"]+)"`).FindAllStringSubmatch(page.Body.String(), -1)
-	if len(files) != 3 {
-		t.Errorf("the page names %d files, want its script, its style sheet and its icon", len(files))
+	if len(files) != 4 {
+		t.Errorf("the page names %d files, want its script, its two style sheets and its icon", len(files))
 	}
 	for _, file := range files {
 		if status := get("/" + file[1]).Code; status != http.StatusOK {

@@ -2,27 +2,56 @@
 
 const log = document.getElementById("log");
 const messages = document.getElementById("messages");
+const news = document.getElementById("news"); // the button below the log
 
 export let lastId = 0; // of the newest message on the page
+let unseen = 0;        // messages that came while the reader was further up
+
+news.onclick = toEnd;
+log.onscroll = () => {
+  if (atEnd()) showNews(0);
+};
 
 // add shows a message, unless it is on the page already, and tells whether it
 // was new.
 export function add(message) {
   if (message.id <= lastId) return false;
   lastId = message.id;
-  const following = log.scrollTop > -40; // pixels, counted from the end
-  messages.append(build(message));
-  if (following) toEnd(); // whoever has scrolled up to read is left alone
+  const following = atEnd();
+  append(build(message));
+  if (following) toEnd();
+  else showNews(unseen + 1);
   return true;
 }
 
+// Whoever has scrolled up to read is left alone. The browser counts from the
+// end, which is further away now: so what is in view is further from it, too.
+function append(item) {
+  const { scrollTop, scrollHeight } = log;
+  messages.append(item);
+  if (scrollTop < 0) log.scrollTop = scrollTop + scrollHeight - log.scrollHeight;
+}
+
 export function addGap() {
-  messages.append(part("li", "… some messages may be missing here …"));
-  messages.lastChild.className = "gap";
+  const item = part("li", "… some messages may be missing here …");
+  item.className = "gap";
+  append(item);
+}
+
+function atEnd() {
+  return log.scrollTop > -40; // pixels, counted from the end
 }
 
 export function toEnd() {
   log.scrollTop = 0;
+}
+
+// A hidden button cannot keep the focus: the log takes it, and End and Home work.
+function showNews(count) {
+  if (count === 0 && document.activeElement === news) log.focus();
+  unseen = count;
+  news.hidden = count === 0;
+  news.textContent = count === 1 ? "1 new message" : `${count} new messages`;
 }
 
 export function readAloud(yes) {
