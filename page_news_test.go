@@ -14,17 +14,17 @@ func TestTheReaderIsToldWhatIsNew(t *testing.T) {
 	ann.resize(1000, 300, 1)
 	ann.tellsOfNew("")
 	for id := range 20 {
-		server.says(id+1, "bob", "message")
+		server.says(chatAt(int64(id+1), "bob", "message"))
 	}
 	ann.shows(20)
 	ann.tellsOfNew("") // at the end there is nothing to tell
 
 	ann.scrollsTo(-200)
-	server.says(21, "bob", "new")
+	server.says(chatAt(21, "bob", "new"))
 	ann.tellsOfNew("1 new message")
-	server.says(21, "bob", "the same again")
-	server.says(22, "bob", "newer")
-	server.says(23, "bob", "newest")
+	server.says(chatAt(21, "bob", "the same again"))
+	server.says(chatAt(22, "bob", "newer"))
+	server.says(chatAt(23, "bob", "newest"))
 	ann.tellsOfNew("3 new messages")
 	ann.fits()
 	ann.screenshot("news")
@@ -47,7 +47,7 @@ func TestTheReaderIsToldWhatIsNew(t *testing.T) {
 		ann.resize(1000, 300, 1)
 		ann.click("#text")
 		ann.scrollsTo(-200)
-		server.says(24+n, "bob", "one more")
+		server.says(chatAt(int64(24+n), "bob", "one more"))
 		ann.tellsOfNew("1 new message")
 		reach()
 		ann.tellsOfNew("")
@@ -59,11 +59,11 @@ func TestTheButtonDoesNotTakeTheFocusAway(t *testing.T) {
 	ann, server := s.visitor("ann")
 	ann.resize(1000, 300, 1)
 	for id := range 20 {
-		server.says(id+1, "bob", "message")
+		server.says(chatAt(int64(id+1), "bob", "message"))
 	}
 	ann.shows(20)
 	ann.scrollsTo(-200)
-	server.says(21, "bob", "new")
+	server.says(chatAt(21, "bob", "new"))
 	ann.tellsOfNew("1 new message")
 	ann.isOn("#text")
 	ann.press("Shift+Tab")
@@ -81,15 +81,15 @@ func TestWhatIsReadStaysInPlace(t *testing.T) {
 	ann, server := s.visitor("ann")
 	ann.resize(1000, 300, 1)
 	for id := range 30 {
-		server.says(id+1, "bob", "message")
+		server.says(chatAt(int64(id+1), "bob", "message"))
 	}
 	ann.shows(30)
 	ann.scrollsTo(-300)
 	var before, after float64
 	const place = `messages.children[20].getBoundingClientRect().top`
 	ann.eval(place, &before)
-	server.says(31, "cleo", "a text of several lines\n\n\nlike this")
-	server.says(32, "bob", "and one more")
+	server.says(chatAt(31, "cleo", "a text of several lines\n\n\nlike this"))
+	server.says(chatAt(32, "bob", "and one more"))
 	ann.tellsOfNew("2 new messages")
 	ann.eval(place, &after)
 	if math.Abs(before-after) >= 1 { // heights have fractions, the log scrolls by whole pixels
@@ -103,22 +103,15 @@ func TestAxeFindsNothingInTheButton(t *testing.T) {
 	ann, server := s.visitor("ann")
 	ann.resize(1000, 300, 1)
 	for id := range 20 {
-		server.says(id+1, "bob", "message")
+		server.says(chatAt(int64(id+1), "bob", "message"))
 	}
 	ann.shows(20)
 	ann.scrollsTo(-200)
-	server.says(21, "bob", "new")
+	server.says(chatAt(21, "bob", "new"))
 	ann.tellsOfNew("1 new message")
 	ann.passes(axe, "the button for new messages")
 	// The message itself is read out already.
 	ann.waitFor(`document.getElementById("news").closest("[aria-live], [role=log], [role=status]") === null`)
-}
-
-// says sends a message of somebody else.
-func (e *serverEnd) says(id int, name, text string) {
-	e.t.Helper()
-	e.sends(fmt.Sprintf(`[{"id":%d,"kind":"chat","name":%s,"text":%s,"at":"2024-02-29T12:00:00Z"}]`,
-		id, quote(name), quote(text)))
 }
 
 // scrollsTo scrolls the log to so many pixels from its end, a negative number.

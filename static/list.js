@@ -5,6 +5,7 @@ const messages = document.getElementById("messages");
 const news = document.getElementById("news"); // the button below the log
 
 export let lastId = 0; // of the newest message on the page
+let newest;            // that message, unless a gap has come after it
 let unseen = 0;        // messages that came while the reader was further up
 
 news.onclick = toEnd;
@@ -16,9 +17,10 @@ log.onscroll = () => {
 // was new.
 export function add(message) {
   if (message.id <= lastId) return false;
-  lastId = message.id;
   const following = atEnd();
-  append(build(message));
+  append(build(message, newest));
+  lastId = message.id;
+  newest = message;
   if (following) toEnd();
   else showNews(unseen + 1);
   return true;
@@ -36,6 +38,7 @@ export function addGap() {
   const item = part("li", "… some messages may be missing here …");
   item.className = "gap";
   append(item);
+  newest = undefined;
 }
 
 function atEnd() {
@@ -58,15 +61,25 @@ export function readAloud(yes) {
   log.setAttribute("aria-live", yes ? "polite" : "off");
 }
 
-function build(message) {
+// build makes the item for a message. What depends on the message before it
+// comes from there, so that it can be built wherever it belongs.
+function build(message, before) {
   const at = new Date(message.at);
   const time = part("time", at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   time.dateTime = message.at;
   const item = document.createElement("li");
   item.className = message.kind;
+  item.classList.toggle("again", Boolean(before) && sameGroup(message, before));
   item.style.setProperty("--hue", hue(message.name));
   item.append(part("b", message.name), " ", time, " ", part("span", message.text));
   return item;
+}
+
+// Name and time stand over the first message of a group. Names prove nothing: two
+// people of one name who talk to each other look like one here, as everywhere.
+function sameGroup(message, before) {
+  const apart = Math.abs(new Date(message.at) - new Date(before.at)); // milliseconds
+  return message.name === before.name && message.kind === before.kind && apart < 5 * 60 * 1000;
 }
 
 // A name has the same colour on every page.
