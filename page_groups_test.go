@@ -74,8 +74,7 @@ func TestAGapEndsAGroup(t *testing.T) {
 	}
 	server.says(frame...)
 	ann.shows(1 + 1 + historySize)
-	ann.waitFor(fmt.Sprintf(`messages.children[1].textContent === %q`, gap))
-	ann.waitFor(`messages.children[2].className === "chat" && messages.children[3].className === "chat again"`)
+	ann.waitFor(`[...messages.children].slice(0, 5).map((item) => item.className).join() === "day,chat,gap,chat,chat again"`)
 }
 
 // says sends messages, or whatever else the server has to say, in one frame.

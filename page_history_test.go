@@ -177,10 +177,11 @@ func (s *site) chatter(n int) {
 	bob.leave()
 }
 
-// shows waits until the page has so many messages, and no other lines.
+// shows waits until the page has so many messages, and no line between them
+// that says anything but the day.
 func (p *person) shows(messages int) {
 	p.t.Helper()
-	p.waitFor(fmt.Sprintf(`document.querySelectorAll("#messages li").length === %d`, messages))
+	p.waitFor(fmt.Sprintf(`document.querySelectorAll("#messages li:not(.day)").length === %d`, messages))
 }
 
 // notesWhatIsLive has the next page note, from its beginning, each message that
@@ -191,7 +192,7 @@ func (p *person) notesWhatIsLive() {
 		window.added = [];
 		new MutationObserver((changes) => {
 			for (const item of changes.flatMap((change) => [...change.addedNodes])) {
-				if (item.tagName !== "LI") continue;
+				if (item.tagName !== "LI" || item.className === "day") continue;
 				added.push(item.querySelector("span").textContent + " " + log.getAttribute("aria-live"));
 			}
 		}).observe(document, {childList: true, subtree: true});`}, nil)

@@ -109,7 +109,7 @@ func (p *person) says(text string) {
 func (p *person) sees(want ...string) {
 	p.t.Helper()
 	p.waitFor(fmt.Sprintf(`JSON.stringify(
-		[...document.querySelectorAll("#messages li")].slice(-%d).map((item) =>
+		[...document.querySelectorAll("#messages li:has(span)")].slice(-%d).map((item) =>
 			item.querySelector("b").textContent + ": " + item.querySelector("span").textContent)
 	) === JSON.stringify(%s)`, len(want), quote(want)))
 }

@@ -5,7 +5,7 @@ const messages = document.getElementById("messages");
 const news = document.getElementById("news"); // the button below the log
 
 export let lastId = 0; // of the newest message on the page
-let newest;            // that message, unless a gap has come after it
+let newest;            // that message
 let unseen = 0;        // messages that came while the reader was further up
 
 news.onclick = toEnd;
@@ -18,7 +18,7 @@ log.onscroll = () => {
 export function add(message) {
   if (message.id <= lastId) return false;
   const following = atEnd();
-  append(build(message, newest));
+  append(...build(message, newest));
   lastId = message.id;
   newest = message;
   if (following) toEnd();
@@ -28,17 +28,15 @@ export function add(message) {
 
 // Whoever has scrolled up to read is left alone. The browser counts from the
 // end, which is further away now: so what is in view is further from it, too.
-function append(item) {
+function append(...items) {
   const { scrollTop, scrollHeight } = log;
-  messages.append(item);
+  messages.append(...items);
   if (scrollTop < 0) log.scrollTop = scrollTop + scrollHeight - log.scrollHeight;
 }
 
 export function addGap() {
-  const item = part("li", "… some messages may be missing here …");
-  item.className = "gap";
-  append(item);
-  newest = undefined;
+  append(line("gap", "… some messages may be missing here …"));
+  newest = { at: newest.at }; // a new group begins, not a new day
 }
 
 function atEnd() {
@@ -61,25 +59,40 @@ export function readAloud(yes) {
   log.setAttribute("aria-live", yes ? "polite" : "off");
 }
 
-// build makes the item for a message. What depends on the message before it
-// comes from there, so that it can be built wherever it belongs.
+// build makes the item for a message, and a line above it where another day
+// begins. What depends on the message before it comes from there, so it can be
+// built wherever it belongs. The first one is compared with today.
 function build(message, before) {
   const at = new Date(message.at);
   const time = part("time", at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   time.dateTime = message.at;
-  const item = document.createElement("li");
-  item.className = message.kind;
-  item.classList.toggle("again", Boolean(before) && sameGroup(message, before));
+  const words = part("span", message.text);
+  const item = part("li", "");
+  const newDay = dayOf(at) !== dayOf(before?.at ?? Date.now());
+  const again = !newDay && sameGroup(message, before);
+  item.className = again ? `${message.kind} again` : message.kind;
   item.style.setProperty("--hue", hue(message.name));
-  item.append(part("b", message.name), " ", time, " ", part("span", message.text));
-  return item;
+  item.append(part("b", message.name), " ", time, " ", words);
+  (again ? words : time).title = at.toLocaleString([], { dateStyle: "full", timeStyle: "medium" });
+  return newDay ? [line("day", dayOf(at)), item] : [item];
+}
+
+function dayOf(at) {
+  return new Date(at).toLocaleDateString([], { dateStyle: "full" });
 }
 
 // Name and time stand over the first message of a group. Names prove nothing: two
 // people of one name who talk to each other look like one here, as everywhere.
 function sameGroup(message, before) {
-  const apart = Math.abs(new Date(message.at) - new Date(before.at)); // milliseconds
-  return message.name === before.name && message.kind === before.kind && apart < 5 * 60 * 1000;
+  const apart = Math.abs(new Date(message.at) - new Date(before?.at)); // milliseconds
+  return message.name === before?.name && message.kind === before.kind && apart < 5 * 60 * 1000;
+}
+
+// line makes a line that stands between two messages.
+function line(kind, words) {
+  const item = part("li", words);
+  item.className = kind;
+  return item;
 }
 
 // A name has the same colour on every page.
