@@ -1,5 +1,7 @@
 // The list of messages, and the log that scrolls it.
 
+import { withLinks } from "./links.js";
+
 const log = document.getElementById("log");
 const messages = document.getElementById("messages");
 const news = document.getElementById("news"); // the button below the log
@@ -66,7 +68,8 @@ function build(message, before) {
   const at = new Date(message.at);
   const time = part("time", at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   time.dateTime = message.at;
-  const words = part("span", message.text);
+  const words = part("span", "");
+  words.append(...withLinks(message.text));
   const item = part("li", "");
   const newDay = dayOf(at) !== dayOf(before?.at ?? Date.now());
   const again = !newDay && sameGroup(message, before);

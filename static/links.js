@@ -1,0 +1,36 @@
+// Addresses in a text become links, made from elements and text: nothing that
+// people write is read as markup.
+
+// split keeps what the brackets hold: every second part looks like an address.
+// Characters that turn the writing direction (\p{Cf}) would make one look like
+// another.
+export function withLinks(text) {
+  const parts = text.split(/\b(https?:\/\/[^\s<>"\p{Cf}]+)/iu);
+  return parts.flatMap((part, i) => i % 2 === 0 ? part : link(part));
+}
+
+function link(part) {
+  const address = withoutTail(part);
+  if (!URL.canParse(address)) return part;
+  const { username, password } = new URL(address);
+  if (username || password) return part; // https://bank.example@evil.example leads to evil.example
+  const anchor = document.createElement("a");
+  anchor.href = anchor.textContent = address;
+  anchor.target = "_blank";
+  anchor.rel = "noopener noreferrer"; // the other page gets no hold of this one
+  anchor.dir = "ltr"; // whatever stands around it
+  return [anchor, part.slice(address.length)];
+}
+
+// An address ends where the brackets around it close, and before the full stop
+// of its sentence.
+function withoutTail(part) {
+  let open = 0;
+  let end = 0;
+  for (; end < part.length; end++) {
+    if ("([{".includes(part[end])) open++;
+    if (")]}".includes(part[end]) && --open < 0) break;
+  }
+  while (".,:;!?'…".includes(part[end - 1])) end--;
+  return part.slice(0, end);
+}
