@@ -11,9 +11,14 @@ const text = document.getElementById("text");
 const textError = document.getElementById("text-error");
 const sendButton = compose.querySelector("button");
 
+const title = document.title;
+
 let joined = false;    // the server has said welcome on this connection
 let unconfirmed = "";  // our text that the server has not sent back yet
 let givenBack = false; // and that is in the box again, for want of a connection
+
+let entered = false;   // the first history is on the page
+let missed = 0;        // messages that came while the page was hidden
 
 // The name is asked for once, and remembered for the next visit.
 let myName = localStorage.getItem("name") ?? "";
@@ -51,6 +56,8 @@ function received(elements) {
   if (history && lastId > 0 && oldest?.id > lastId && elements.length > 50) addGap();
   elements.forEach(receive);
   if (history) {
+    if (!entered) setMissed(0); // what was there before us, nobody has missed
+    entered = true;
     setUnconfirmed(""); // what is not in the history either is in the box, to be sent again
     setTimeout(readAloud, 1000, true);
   }
@@ -76,7 +83,16 @@ function welcome(name) {
 }
 
 function show(message) {
-  if (add(message) && message.name === myName && message.text === unconfirmed) confirmed();
+  if (!add(message)) return; // the page has it already
+  if (message.name === myName && message.text === unconfirmed) confirmed();
+  if (document.hidden) setMissed(missed + 1);
+}
+
+document.addEventListener("visibilitychange", () => setMissed(0));
+
+function setMissed(count) {
+  missed = count;
+  document.title = count === 0 ? title : `(${count}) ${title}`;
 }
 
 // askName shows the form, with what the server does not like about the last
