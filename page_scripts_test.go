@@ -38,7 +38,7 @@ func TestANameIsNotMarkup(t *testing.T) {
 	eve.sees(name + ": hello")
 	bob.sees(name + ": hello")
 	for _, p := range []*person{bob, eve} {
-		p.waitFor(`document.querySelector("#status *, #messages b *, #messages img") === null`)
+		p.waitFor(`document.querySelector("#status span *, #messages b *, #messages img") === null`)
 	}
 }
 

@@ -1,29 +1,34 @@
-// The connection to the server: how it is made, noticed to be lost, and made
-// again. What goes over it is the business of chat.js, which hands in what to do
-// when it is open, when a frame has come, and when it is lost.
+// The connection: how it is made, noticed to be lost, and made again.
 
 const status = document.getElementById("status");
+const [words, details] = status.children; // the details are not for screen readers
 
 // A page that came over https may only open sockets that are encrypted, too.
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 
-let handlers;     // { opened, received, lost } of chat.js
-let socket;
-let failures = 0; // attempts to connect since the last welcome
-let silence;      // the timer that ends a connection on which nothing comes
+let handlers;    // opened, received and lost, of chat.js
+let socket;      // unless it is given up
+let heard;       // when something came on it last
+let silence;     // the timer that gives it up when nothing comes
+let failures;    // attempts to connect since the last welcome
+let nextAttempt; // the time of it
+let retry;       // the timer that waits for it, if any
 
 export function start(ofChat) {
   handlers = ofChat;
+  failures = 0;
   connect();
 }
 
 function connect() {
-  showStatus(false, "Connecting …");
+  stopWaiting();
+  if (failures === 0) showStatus(false, "Connecting …");
+  else showTrouble("Connecting …");
   socket = new WebSocket(`${scheme}//${location.host}/ws`);
   socket.onopen = handlers.opened;
   socket.onmessage = (event) => received(JSON.parse(event.data));
   socket.onclose = lost;
-  listenFor(60);
+  listen();
 }
 
 export function send(frame) {
@@ -32,7 +37,7 @@ export function send(frame) {
 
 // A frame with nothing in it is a heartbeat, and asks for one.
 function received(elements) {
-  listenFor(60);
+  listen();
   if (elements.length === 0) send({});
   else handlers.received(elements);
 }
@@ -40,23 +45,25 @@ function received(elements) {
 // A connection can die without a word: a laptop sleeps, a phone loses the
 // network. The server sends something every 25 seconds; when it does not, it
 // cannot be reached, whatever the socket says.
-function listenFor(seconds) {
+function listen() {
+  heard = Date.now();
   clearTimeout(silence);
-  silence = setTimeout(lost, seconds * 1000);
+  silence = setTimeout(lost, 60000); // milliseconds
 }
 
 function lost() {
   drop();
-  showStatus(false, "Connection lost. Trying again …");
   handlers.lost();
-  setTimeout(connect, retryDelay(failures++));
+  nextAttempt = performance.now() + retryDelay(failures++); // this clock nobody sets
+  wait();
 }
 
-// Closing a dead connection takes long: what it still has to say is not waited for.
+// Closing a dead connection takes long: nobody waits for it.
 function drop() {
   clearTimeout(silence);
   socket.onclose = socket.onmessage = null;
   socket.close();
+  socket = undefined;
 }
 
 // Twice as long after each failure, up to half a minute: a server in trouble
@@ -67,18 +74,50 @@ function retryDelay(failures) {
   return longest / 2 + Math.random() * longest / 2;
 }
 
+// wait counts the seconds down; less than one would only flicker.
+function wait() {
+  const left = nextAttempt - performance.now(); // milliseconds
+  if (left <= 0) return connect();
+  showTrouble(left < 900 ? "Connecting …" : `Next attempt in ${Math.ceil(left / 1000)} s`);
+  retry = setTimeout(wait, left % 1000 || 1000);
+}
+
+function stopWaiting() {
+  clearTimeout(retry);
+  retry = undefined;
+}
+
+// When the network is back, or someone looks at the page, nobody waits on.
+addEventListener("online", hurry);
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  if (socket && Date.now() - heard > 60000) lost(); // the timer slept, too
+  hurry();
+});
+
+function hurry() {
+  if (retry !== undefined) connect();
+}
+
 export function welcomed(name) {
   failures = 0;
   showStatus(true, `Connected as ${name}`);
 }
 
-// stop is for a page without a name: it has nothing to connect for.
+// Without a name there is nothing to connect for.
 export function stop() {
+  stopWaiting();
   if (socket) drop();
   showStatus(false, "Not connected");
 }
 
-function showStatus(connected, words) {
-  status.textContent = words;
+// Offline, too, the page keeps trying: the server may run on this device.
+function showTrouble(now) {
+  showStatus(false, navigator.onLine ? "Connection lost." : "This device is offline.", ` ${now}`);
+}
+
+function showStatus(connected, said, shown = "") {
   status.className = connected ? "connected" : "";
+  if (words.textContent !== said) words.textContent = said; // or it would be said again
+  details.textContent = shown;
 }

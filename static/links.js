@@ -1,9 +1,6 @@
-// Addresses in a text become links, made from elements and text: nothing that
-// people write is read as markup.
-
-// split keeps what the brackets hold: every second part looks like an address.
-// Characters that turn the writing direction (\p{Cf}) would make one look like
-// another.
+// Addresses become links. split keeps what the brackets hold: every second part
+// looks like an address. Characters that turn the writing direction (\p{Cf}) would
+// make it look like another.
 export function withLinks(text) {
   const parts = text.split(/\b(https?:\/\/[^\s<>"\p{Cf}]+)/iu);
   return parts.flatMap((part, i) => i % 2 === 0 ? part : link(part));

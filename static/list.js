@@ -1,10 +1,10 @@
-// The list of messages, and the log that scrolls it.
+// The list of messages, in the log that scrolls.
 
 import { withLinks } from "./links.js";
 
 const log = document.getElementById("log");
 const messages = document.getElementById("messages");
-const news = document.getElementById("news"); // the button below the log
+const news = document.getElementById("news"); // a button
 
 export let lastId = 0; // of the newest message on the page
 let newest;            // that message
@@ -15,8 +15,7 @@ log.onscroll = () => {
   if (atEnd()) showNews(0);
 };
 
-// add shows a message, unless it is on the page already, and tells whether it
-// was new.
+// add tells whether the message was new to the page.
 export function add(message) {
   if (message.id <= lastId) return false;
   const following = atEnd();
@@ -28,8 +27,8 @@ export function add(message) {
   return true;
 }
 
-// Whoever has scrolled up to read is left alone. The browser counts from the
-// end, which is further away now: so what is in view is further from it, too.
+// What someone reads further up stays in its place. scrollTop counts from the
+// end, which is further away now.
 function append(...items) {
   const { scrollTop, scrollHeight } = log;
   messages.append(...items);
@@ -49,7 +48,7 @@ export function toEnd() {
   log.scrollTop = 0;
 }
 
-// A hidden button cannot keep the focus: the log takes it, and End and Home work.
+// A button that goes leaves the focus to the log, not to nobody.
 function showNews(count) {
   if (count === 0 && document.activeElement === news) log.focus();
   unseen = count;
@@ -61,9 +60,8 @@ export function readAloud(yes) {
   log.setAttribute("aria-live", yes ? "polite" : "off");
 }
 
-// build makes the item for a message, and a line above it where another day
-// begins. What depends on the message before it comes from there, so it can be
-// built wherever it belongs. The first one is compared with today.
+// build makes the item for a message, and a line above it where another day than
+// that of the message before begins; before the first one was today.
 function build(message, before) {
   const at = new Date(message.at);
   const time = part("time", at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
@@ -84,14 +82,13 @@ function dayOf(at) {
   return new Date(at).toLocaleDateString([], { dateStyle: "full" });
 }
 
-// Name and time stand over the first message of a group. Names prove nothing: two
-// people of one name who talk to each other look like one here, as everywhere.
+// Name and time stand over a group. Names prove nothing: two people of one name
+// look like one here, as everywhere.
 function sameGroup(message, before) {
   const apart = Math.abs(new Date(message.at) - new Date(before?.at)); // milliseconds
   return message.name === before?.name && message.kind === before.kind && apart < 5 * 60 * 1000;
 }
 
-// line makes a line that stands between two messages.
 function line(kind, words) {
   const item = part("li", words);
   item.className = kind;
