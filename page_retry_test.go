@@ -43,6 +43,7 @@ func TestTheSecondsAreCountedDown(t *testing.T) {
 	server.says(Message{Kind: "welcome", Name: "ann"})
 	ann.isConnected()
 	ann.waitFor(`seen.join("|") === "` +
+		`Connection lost. Next attempt in 1 s|` +
 		`Connection lost. Connecting …|Connection lost. Next attempt in 1 s|` +
 		`Connection lost. Connecting …|Connection lost. Next attempt in 2 s|Connection lost. Next attempt in 1 s|` +
 		`Connection lost. Connecting …|Connection lost. Next attempt in 4 s|Connection lost. Next attempt in 3 s|` +
@@ -72,7 +73,7 @@ func TestTheDeviceIsOffline(t *testing.T) {
 	ann.fits()
 	ann.screenshot("offline")
 	ann.isOnline(true) // the browser's own event
-	server = s.comes("ann")
+	server = s.comesAtOnce("ann")
 	server.says(Message{Kind: "welcome", Name: "ann"})
 	ann.tells("Connected as ann")
 }
@@ -92,7 +93,7 @@ func TestALookAtThePageIsEnough(t *testing.T) {
 	s.hides(ann)
 	s.nobodyComes()
 	s.showsAgain(ann)
-	server = s.comes("ann")
+	server = s.comesAtOnce("ann")
 	server.says(Message{Kind: "welcome", Name: "ann"})
 	ann.tells("Connected as ann")
 	s.hides(ann)
@@ -121,7 +122,7 @@ func TestAComputerThatSlept(t *testing.T) {
 				return
 			}
 			server.isLeft()
-			server = s.comes("ann")
+			server = s.comesAtOnce("ann")
 			server.says(Message{Kind: "welcome", Name: "ann"})
 			ann.isConnected()
 			s.nobodyComes()
@@ -147,6 +148,17 @@ func TestWithoutANameNobodyConnects(t *testing.T) {
 	server.says(Message{Kind: "error", Text: "not this one"})
 	server.isLeft()
 	look()
+}
+
+// comesAtOnce is comes for a page that would otherwise wait much longer.
+func (s *stage) comesAtOnce(name string) *serverEnd {
+	s.t.Helper()
+	start := time.Now()
+	server := s.comes(name)
+	if wait := time.Since(start); wait > 5*time.Second {
+		s.t.Errorf("the page connects after %v, want it to do so at once", wait)
+	}
+	return server
 }
 
 // nobodyComes fails the test if a page connects in the next moment.

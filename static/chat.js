@@ -1,22 +1,17 @@
-// The page begins here: its two forms, and what each element of a frame means.
+// The two forms, and what each element of a frame means.
 
 import { send, start, stop, welcomed } from "./connection.js";
-import { add, addGap, lastId, readAloud, toEnd } from "./list.js";
+import { add, addGap, beQuiet, lastId, toEnd } from "./list.js";
 
-const join = document.getElementById("join");
-const nameField = document.getElementById("name");
-const nameError = document.getElementById("name-error");
-const compose = document.getElementById("compose");
-const text = document.getElementById("text");
-const textError = document.getElementById("text-error");
-const sendButton = compose.querySelector("button");
-
+const { join, compose } = document.forms;
+const nameField = join.elements.name;
+const [text, sendButton] = compose.elements;
+const [nameError, textError] = document.querySelectorAll(".error");
 const title = document.title;
 
 let joined = false;    // the server has said welcome on this connection
 let unconfirmed = "";  // our text that the server has not sent back yet
 let givenBack = false; // and that is in the box again, for want of a connection
-
 let entered = false;   // the first history is on the page
 let missed = 0;        // messages that came while the page was hidden
 
@@ -46,21 +41,16 @@ function setJoined(yes) {
   sendButton.disabled = !yes;
 }
 
-// The first frame is a welcome and the history. What the page shows already, it
-// keeps; of the history it takes what is newer. When all of that is newer, there
-// may have been more, and the page says so.
+// The first frame is a welcome and the history. When all of that is newer than
+// what the page shows, there may have been more, and the page says so.
 function received(elements) {
-  const [first, oldest] = elements;
-  const history = first.kind === "welcome";
-  if (history) readAloud(false); // fifty old messages would be a torrent
-  if (history && lastId > 0 && oldest?.id > lastId && elements.length > 50) addGap();
+  if (elements[0].kind !== "welcome") return elements.forEach(receive);
+  beQuiet();
+  if (lastId > 0 && elements[1]?.id > lastId && elements.length > 50) addGap();
   elements.forEach(receive);
-  if (history) {
-    if (!entered) setMissed(0); // what was there before us, nobody has missed
-    entered = true;
-    setUnconfirmed(""); // what is not in the history either is in the box, to be sent again
-    setTimeout(readAloud, 1000, true);
-  }
+  if (!entered) setMissed(0); // nobody has missed what was there before
+  entered = true;
+  setUnconfirmed(""); // or it is in the box, to be sent again
 }
 
 function receive(element) {
@@ -79,7 +69,7 @@ function welcome(name) {
   setJoined(true);
   join.hidden = true;
   compose.hidden = false;
-  if (document.activeElement.id !== "log") text.focus(); // whoever reads when the page comes back reads on
+  if (document.activeElement.id !== "log") text.focus(); // whoever reads, reads on
 }
 
 function show(message) {
@@ -92,11 +82,10 @@ document.addEventListener("visibilitychange", () => setMissed(0));
 
 function setMissed(count) {
   missed = count;
-  document.title = count === 0 ? title : `(${count}) ${title}`;
+  document.title = count > 0 ? `(${count}) ${title}` : title;
 }
 
-// askName shows the form, with what the server does not like about the last
-// answer. The connection is not needed until there is another answer.
+// askName also says what the server does not like about the last answer.
 function askName(error) {
   stop();
   setJoined(false);
@@ -107,13 +96,13 @@ function askName(error) {
   nameField.focus();
 }
 
-// A text leaves the box for good only when the server has sent it back: then
-// everyone has it. Until then no other one can be sent.
+// A text leaves the box for good when the server has sent it back: then everyone
+// has it. Until then no other one can be sent.
 compose.onsubmit = (event) => {
   event.preventDefault();
   if (!joined || unconfirmed !== "" || text.value.trim() === "") return;
   send({ text: text.value });
-  setUnconfirmed(text.value.toWellFormed()); // as it comes back: half an emoji becomes a replacement character
+  setUnconfirmed(text.value.toWellFormed()); // as it comes back: without half an emoji
   text.value = "";
   textError.textContent = "";
   text.focus(); // after a click on the button, too
@@ -136,8 +125,8 @@ function giveBack() {
   givenBack = true;
 }
 
-// confirmed: the text did arrive, and if the box has it again, it must not be
-// sent a second time. What was typed after it stays.
+// The text did arrive. If the box has it again, it must not be sent a second
+// time. What was typed after it stays.
 function confirmed() {
   if (givenBack && text.value.startsWith(unconfirmed)) {
     text.value = text.value.slice(unconfirmed.length).trimStart();

@@ -1,6 +1,5 @@
 // Addresses become links. split keeps what the brackets hold: every second part
-// looks like an address. Characters that turn the writing direction (\p{Cf}) would
-// make it look like another.
+// looks like an address. Hidden characters (\p{Cf}) could make it look like another.
 export function withLinks(text) {
   const parts = text.split(/\b(https?:\/\/[^\s<>"\p{Cf}]+)/iu);
   return parts.flatMap((part, i) => i % 2 === 0 ? part : link(part));
@@ -10,17 +9,16 @@ function link(part) {
   const address = withoutTail(part);
   if (!URL.canParse(address)) return part;
   const { username, password } = new URL(address);
-  if (username || password) return part; // https://bank.example@evil.example leads to evil.example
+  if (username || password) return part; // https://bank.test@evil.test leads to evil.test
   const anchor = document.createElement("a");
   anchor.href = anchor.textContent = address;
   anchor.target = "_blank";
-  anchor.rel = "noopener noreferrer"; // the other page gets no hold of this one
-  anchor.dir = "ltr"; // whatever stands around it
+  anchor.rel = "noopener noreferrer";
+  anchor.dir = "ltr";
   return [anchor, part.slice(address.length)];
 }
 
-// An address ends where the brackets around it close, and before the full stop
-// of its sentence.
+// An address ends where the brackets around it close, and before a full stop.
 function withoutTail(part) {
   let open = 0;
   let end = 0;

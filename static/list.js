@@ -56,22 +56,23 @@ function showNews(count) {
   news.textContent = count === 1 ? "1 new message" : `${count} new messages`;
 }
 
-export function readAloud(yes) {
-  log.setAttribute("aria-live", yes ? "polite" : "off");
+// Fifty old messages, read out, would be a torrent.
+export function beQuiet() {
+  log.ariaLive = "off";
+  setTimeout(() => log.ariaLive = "polite", 1000); // milliseconds
 }
 
 // build makes the item for a message, and a line above it where another day than
 // that of the message before begins; before the first one was today.
 function build(message, before) {
   const at = new Date(message.at);
-  const time = part("time", at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  const time = part("time", at.toLocaleTimeString([], { timeStyle: "short" }));
   time.dateTime = message.at;
   const words = part("span", "");
   words.append(...withLinks(message.text));
-  const item = part("li", "");
   const newDay = dayOf(at) !== dayOf(before?.at ?? Date.now());
   const again = !newDay && sameGroup(message, before);
-  item.className = again ? `${message.kind} again` : message.kind;
+  const item = line(again ? `${message.kind} again` : message.kind, "");
   item.style.setProperty("--hue", hue(message.name));
   item.append(part("b", message.name), " ", time, " ", words);
   (again ? words : time).title = at.toLocaleString([], { dateStyle: "full", timeStyle: "medium" });
@@ -97,9 +98,7 @@ function line(kind, words) {
 
 // A name has the same colour on every page.
 function hue(name) {
-  let sum = 0;
-  for (const character of name) sum = (sum * 31 + character.codePointAt(0)) % 360;
-  return sum;
+  return [...name].reduce((sum, character) => (sum * 31 + character.codePointAt(0)) % 360, 0);
 }
 
 // textContent, never innerHTML: what people write is text, not markup.
