@@ -16,14 +16,14 @@ import (
 // expvar.NewInt and its kin, which are shorter, publish under names that the
 // whole process shares, and panic when a second server comes with the same.
 type stats struct {
-	clients   expvar.Int // in the room
-	messages  expvar.Int // published since the start
-	sendQueue expvar.Int // frames in the fullest queue of a client, at the last delivery
-	ended     expvar.Map // connections that have ended, by reason
+	clients      expvar.Int // in the room
+	messages     expvar.Int // published since the start
+	longestQueue expvar.Int // frames in the fullest queue of a client, at the last delivery
+	ended        expvar.Map // connections that have ended, by reason
 }
 
-// serveDebug lets the inside of the server be seen at addr, until the function
-// it returns is called. Whoever can connect there sees it all, and can keep the
+// serveDebug serves counters and profiles at addr, until the function it returns
+// is called. Whoever can connect there sees it all, and can keep the
 // processor busy: so it has an address of its own, which is for this machine or
 // a private network.
 func serveDebug(addr string, hub *Hub) (stop func(), err error) {
@@ -53,7 +53,7 @@ func debugRoutes(hub *Hub) http.Handler {
 	expvar.Do(func(v expvar.KeyValue) { vars.Set(v.Key, v.Value) }) // what every program has: cmdline, memstats
 	vars.Set("clients", &hub.stats.clients)
 	vars.Set("messages", &hub.stats.messages)
-	vars.Set("client_queue_max", &hub.stats.sendQueue)
+	vars.Set("client_queue_max", &hub.stats.longestQueue)
 	vars.Set("connections_ended", &hub.stats.ended)
 	vars.Set("batches", &hub.store.batches)
 	vars.Set("batch_sizes", &hub.store.batchSizes)

@@ -88,8 +88,9 @@ type browser struct {
 	t         testing.TB
 	conn      net.Conn // under ws
 	ws        *websocket.Conn
-	frames    chan string // what the server has sent; closed at the end of the connection
-	closeCode int         // from the server's close frame; to be read after frames is closed
+	frames    chan string // what the server has sent, but for lists of who is here; closed at the end of the connection
+	lists     chan presence
+	closeCode int // from the server's close frame; to be read after frames is closed
 	name      string
 	elements  []Message // of the last frame, as far as they were not looked at yet
 }
@@ -135,7 +136,7 @@ func (s *testServer) connect() *browser {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	b := &browser{t: s.t, conn: conn, ws: ws, frames: make(chan string, 5000)}
+	b := &browser{t: s.t, conn: conn, ws: ws, frames: make(chan string, 5000), lists: make(chan presence, 5000)}
 	s.t.Cleanup(b.crash)
 	return b
 }
@@ -154,6 +155,8 @@ func (b *browser) read() {
 		switch {
 		case err != nil:
 			return
+		case strings.HasPrefix(string(payload), `[{"kind":"here"`):
+			b.lists <- decode[presence](b.t, string(payload))[0]
 		case frame.PayloadType() == websocket.TextFrame:
 			b.frames <- string(payload)
 		case frame.PayloadType() == websocket.CloseFrame:
@@ -218,7 +221,7 @@ func (b *browser) next() Message {
 			if !ok {
 				b.t.Fatalf("%s: the connection ended, with code %d", b.name, b.closeCode)
 			}
-			b.elements = decode(b.t, frame)
+			b.elements = decode[Message](b.t, frame)
 		case <-time.After(patience):
 			b.t.Fatalf("%s waited in vain", b.name)
 		}
@@ -232,7 +235,7 @@ func (b *browser) next() Message {
 func (b *browser) heard() []string {
 	b.t.Helper()
 	for range len(b.frames) {
-		b.elements = append(b.elements, decode(b.t, <-b.frames)...)
+		b.elements = append(b.elements, decode[Message](b.t, <-b.frames)...)
 	}
 	var words []string
 	for _, element := range b.elements {
@@ -242,10 +245,10 @@ func (b *browser) heard() []string {
 	return words
 }
 
-func decode(t testing.TB, frame string) (elements []Message) {
+func decode[E any](t testing.TB, frame string) (elements []E) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(frame), &elements); err != nil {
-		t.Fatalf("frame %q: %v", frame, err)
+		t.Errorf("frame %q: %v", frame, err)
 	}
 	return elements
 }

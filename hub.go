@@ -28,8 +28,9 @@ type Hub struct {
 	clients map[*Client]bool
 	store   *Store
 	lastID  int64
-	recent  []Message // the history: the last ones published, which the database may not have yet
-	waiting Message   // one for which the store's queue had no room yet; without an ID, none
+	recent  []Message        // the history: the last ones published, which the database may not have yet
+	waiting Message          // one for which the store's queue had no room yet; without an ID, none
+	hereDue <-chan time.Time // when to tell who is here; nil while everybody knows
 }
 
 // departure is what a client's read goroutine says when it ends.
@@ -76,6 +77,8 @@ func (h *Hub) Run(ctx context.Context) {
 		case now := <-h.sweep:
 			h.deliver([]byte("[]")) // the heartbeat
 			h.removeInactive(now)
+		case <-h.hereDue:
+			h.deliverPresence()
 		case <-h.alive:
 		}
 	}
@@ -103,6 +106,7 @@ func (h *Hub) health() error {
 func (h *Hub) add(client *Client) {
 	h.clients[client] = true
 	h.stats.clients.Add(1)
+	h.presenceChanged()
 	client.send <- encode(append([]Message{{Kind: "welcome", Name: client.name}}, h.recent...)...)
 }
 
@@ -133,7 +137,7 @@ func (h *Hub) deliver(frame []byte) {
 			h.remove(client, closeReason{code: closeTooSlow, text: "too slow"})
 		}
 	}
-	h.stats.sendQueue.Set(int64(longest))
+	h.stats.longestQueue.Set(int64(longest))
 }
 
 // remove closes the client's queue, which tells its write goroutine that
@@ -143,6 +147,7 @@ func (h *Hub) remove(client *Client, reason closeReason) {
 	if h.clients[client] {
 		delete(h.clients, client)
 		h.stats.clients.Add(-1)
+		h.presenceChanged()
 		client.reason = reason
 		close(client.send)
 	}
@@ -157,7 +162,8 @@ func (h *Hub) removeInactive(now time.Time) {
 	}
 }
 
-// stop lets everyone go, and gives the store, which now takes all, the last one.
+// stop lets everyone go, and gives the store, which now takes all, the message
+// that was waiting.
 func (h *Hub) stop() {
 	h.stopBy = time.Now().Add(stopWait)
 	close(h.done)

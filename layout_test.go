@@ -102,8 +102,8 @@ func (p *person) fits() {
 	var problems []string
 	p.eval(`[...document.querySelectorAll("body *")].filter((part) => {
 		const box = part.getBoundingClientRect();
-		const inLog = part.parentElement.closest("#log");
-		return box.left < 0 || box.right > innerWidth || !inLog && (box.top < 0 || box.bottom > innerHeight);
+		const inList = part.parentElement.closest("#log, #here ul");
+		return box.left < 0 || box.right > innerWidth || !inList && (box.top < 0 || box.bottom > innerHeight);
 	}).map((part) => part.tagName + " sticks out").concat(
 		[document.documentElement, document.getElementById("log")]
 			.filter((part) => part.scrollWidth > part.clientWidth)

@@ -16,19 +16,20 @@ const (
 	serverName = "server" // nobody may join under this name
 )
 
-// Message is one element of what the server sends. Every frame is a JSON array
-// of them, so that several can travel together.
+// Message is an element of what the server sends. Every frame is a JSON array
+// of them, so that several can travel together. (What says who is here is not a
+// message: see presence.)
 type Message struct {
-	ID   int64     `json:"id,omitzero"` // grows from message to message; messages only
+	ID   int64     `json:"id,omitzero"` // grows from message to message; chat and announcement only
 	Kind string    `json:"kind"`        // chat, announcement, error or welcome
 	Name string    `json:"name,omitempty"`
 	Text string    `json:"text,omitempty"`
-	At   time.Time `json:"at,omitzero"` // UTC, in milliseconds; messages only
+	At   time.Time `json:"at,omitzero"` // UTC, in milliseconds; chat and announcement only
 }
 
 // encode makes a frame.
-func encode(messages ...Message) []byte {
-	frame, err := json.Marshal(messages)
+func encode[E Message | presence](elements ...E) []byte {
+	frame, err := json.Marshal(elements)
 	if err != nil {
 		panic(err) // strings and the present time can always be encoded
 	}

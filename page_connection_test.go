@@ -76,7 +76,7 @@ func TestAnAnnouncementIsMarked(t *testing.T) {
 	ann.sees("bob: hello", "server: be <b>kind</b>")
 	ann.waitFor(`log.getAttribute("aria-live") === "polite"`)
 	ann.hears("be <b>kind</b>")
-	ann.waitFor(`[...document.querySelectorAll("#messages li:not(.day)")].map((item) => getComputedStyle(item).borderLeftStyle).join() === "none,solid"`)
+	ann.waitFor(`[...document.querySelectorAll("#messages li:has(span)")].map((item) => getComputedStyle(item).borderLeftStyle).join() === "none,solid"`)
 	ann.fits()
 }
 

@@ -73,8 +73,8 @@ func TestAGapEndsAGroup(t *testing.T) {
 		frame = append(frame, chatAt(id+2, "bob", "after"))
 	}
 	server.says(frame...)
-	ann.shows(1 + 1 + historySize)
-	ann.waitFor(`[...messages.children].slice(0, 5).map((item) => item.className).join() === "day,chat,gap,chat,chat again"`)
+	ann.shows(1 + historySize)
+	ann.waitFor(`[...messages.children].slice(0, 5).map((item) => item.className).join() === "day,chat,note,chat,chat again"`)
 }
 
 // says sends messages, or whatever else the server has to say, in one frame.

@@ -177,11 +177,10 @@ func (s *site) chatter(n int) {
 	bob.leave()
 }
 
-// shows waits until the page has so many messages, and no line between them
-// that says anything but the day.
+// shows waits until the page has so many messages, not counting days and notes.
 func (p *person) shows(messages int) {
 	p.t.Helper()
-	p.waitFor(fmt.Sprintf(`document.querySelectorAll("#messages li:not(.day)").length === %d`, messages))
+	p.waitFor(fmt.Sprintf(`document.querySelectorAll("#messages li:has(span)").length === %d`, messages))
 }
 
 // notesWhatIsLive has the next page note, from its beginning, each message that
@@ -192,7 +191,7 @@ func (p *person) notesWhatIsLive() {
 		window.added = [];
 		new MutationObserver((changes) => {
 			for (const item of changes.flatMap((change) => [...change.addedNodes])) {
-				if (item.tagName !== "LI" || item.className === "day") continue;
+				if (item.tagName !== "LI" || !item.querySelector("span")) continue;
 				added.push(item.querySelector("span").textContent + " " + log.getAttribute("aria-live"));
 			}
 		}).observe(document, {childList: true, subtree: true});`}, nil)

@@ -1,7 +1,8 @@
 // The two forms, and what each element of a frame means.
 
 import { send, start, stop, welcomed } from "./connection.js";
-import { add, addGap, beQuiet, lastId, toEnd } from "./list.js";
+import { hideHere, showHere } from "./here.js";
+import { add, beQuiet, lastId, note, toEnd } from "./list.js";
 
 const { join, compose } = document.forms;
 const nameField = join.elements.name;
@@ -33,6 +34,7 @@ function enter() {
 
 function lost() {
   setJoined(false);
+  hideHere();
   giveBack();
 }
 
@@ -46,7 +48,8 @@ function setJoined(yes) {
 function received(elements) {
   if (elements[0].kind !== "welcome") return elements.forEach(receive);
   beQuiet();
-  if (lastId > 0 && elements[1]?.id > lastId && elements.length > 50) addGap();
+  const mayLack = lastId > 0 && elements[1]?.id > lastId && elements.length > 50;
+  if (mayLack) note("… some messages may be missing here …");
   elements.forEach(receive);
   if (!entered) setMissed(0); // nobody has missed what was there before
   entered = true;
@@ -58,6 +61,7 @@ function receive(element) {
     case "welcome": return welcome(element.name);
     case "chat":
     case "announcement": return show(element);
+    case "here": return showHere(element);
     case "error": return joined ? refused(element.text) : askName(element.text);
   }
 }

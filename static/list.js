@@ -35,9 +35,12 @@ function append(...items) {
   if (scrollTop < 0) log.scrollTop = scrollTop + scrollHeight - log.scrollHeight;
 }
 
-export function addGap() {
-  append(line("gap", "… some messages may be missing here …"));
-  newest = { at: newest.at }; // a new group begins, not a new day
+// note adds a line that nobody has said.
+export function note(words) {
+  const following = atEnd();
+  append(line("note", words));
+  if (following) toEnd();
+  newest = { at: newest?.at }; // a new group begins, not a new day
 }
 
 function atEnd() {
@@ -102,7 +105,7 @@ function hue(name) {
 }
 
 // textContent, never innerHTML: what people write is text, not markup.
-function part(tag, words) {
+export function part(tag, words) {
   const element = document.createElement(tag);
   element.dir = "auto"; // Arabic and Hebrew begin on the right
   element.textContent = words;

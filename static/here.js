@@ -1,0 +1,30 @@
+// Who is here: a list in the header, and a line in the log for who comes or goes.
+
+import { note, part } from "./list.js";
+
+const here = document.getElementById("here");
+const [summary, list] = here.children;
+const cut = 50; // a list of so many names may not be whole
+
+let known = []; // the names in the last list
+
+export function showHere({ names, count }) {
+  here.hidden = false;
+  summary.textContent = `${count} here`;
+  list.replaceChildren(...names.map((name) => part("li", name)));
+  if (known.length > 0 && known.length < cut && names.length < cut) {
+    tell(names.filter((name) => !known.includes(name)), "came");
+    tell(known.filter((name) => !names.includes(name)), "left");
+  }
+  known = names;
+}
+
+function tell(names, what) {
+  if (names.length > 0) note(`${names.join(", ")} ${what}`);
+}
+
+// Without a connection nobody knows who comes and goes.
+export function hideHere() {
+  here.hidden = true;
+  known = [];
+}
