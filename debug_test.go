@@ -152,3 +152,29 @@ func TestATakenDebugPortIsAnError(t *testing.T) {
 		t.Errorf("the database was not closed: its directory has %v", files)
 	}
 }
+
+// The page's server has ten seconds for an answer, and a profile takes thirty.
+func TestAProfileMayTakeItsTime(t *testing.T) {
+	log := captureLog(t)
+	stop, err := serveDebug("127.0.0.1:0", NewHub(&Store{}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	addr := regexp.MustCompile(`url=(\S+)/debug/vars`).FindStringSubmatch(log.String())[1]
+	client := http.Client{Timeout: 200 * time.Millisecond} // what is refused, is refused at once
+	response, err := client.Get(addr + "/debug/pprof/profile?seconds=30")
+	if err == nil {
+		t.Errorf("a profile of 30 seconds is answered with %s within a moment", response.Status)
+	}
+}
+
+func TestPagesOfOtherServersCannotStartProfiles(t *testing.T) {
+	request := httptest.NewRequest("GET", "/debug/pprof/profile?seconds=30", nil)
+	request.Header.Set("Sec-Fetch-Site", "cross-site")
+	response := httptest.NewRecorder()
+	debugRoutes(NewHub(&Store{}, nil)).ServeHTTP(response, request)
+	if response.Code != http.StatusForbidden {
+		t.Errorf("status %d, want 403", response.Code)
+	}
+}

@@ -79,7 +79,7 @@ func openStore(t testing.TB, path string) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { store.db.Close() })
+	t.Cleanup(func() { store.Close() })
 	return store
 }
 

@@ -21,12 +21,13 @@ type Hub struct {
 	sweep      chan time.Time
 	alive      chan struct{}
 	done       chan struct{} // closed when Run takes nothing more; every send to the hub is a select with it
-	stats      stats
-	stopBy     time.Time // set before done is closed: the deadline for the clients' last frames
+	stopBy     time.Time     // set before done is closed: the deadline for the clients' last frames
+
+	store *Store
+	stats stats
 
 	// These are Run's alone.
 	clients map[*Client]bool
-	store   *Store
 	lastID  int64
 	recent  []Message        // the history: the last ones published, which the database may not have yet
 	waiting Message          // one for which the store's queue had no room yet; without an ID, none

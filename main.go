@@ -22,7 +22,7 @@ type config struct {
 	addr, db   string
 	debugAddr  string // "" for none
 	maxClients int
-	rate       float64 // messages a second from each client; 0 for no limit
+	rate       float64 // frames a second from each client; 0 for no limit
 	announcer  Announcer
 }
 
@@ -33,8 +33,8 @@ func main() {
 	flag.StringVar(&c.addr, "addr", defaultAddr(), "listen on this `host:port`; without a host, on every network interface")
 	flag.StringVar(&c.db, "db", "chat.db", "keep the messages in this SQLite `file`")
 	flag.IntVar(&c.maxClients, "max-clients", 1000, "refuse connections beyond this `number`")
-	flag.StringVar(&c.debugAddr, "debug-addr", "", "let the inside be seen at this `host:port`, at /debug/vars and /debug/pprof/; without it, nowhere")
-	flag.Float64Var(&c.rate, "rate", 5, "let each client send this `number` of messages a second, ten at once after a rest; 0 for no limit")
+	flag.StringVar(&c.debugAddr, "debug-addr", "", "serve counters and profiles at this `host:port`, under /debug/vars and /debug/pprof/; without it, nowhere")
+	flag.Float64Var(&c.rate, "rate", 5, "let each client send this `number` of frames a second, ten at once after a rest, names included; 0 for no limit")
 	flag.Func("log", "write the log as `text` or json (default text)", setLog)
 	flag.Func("announce", "have the server say this `text` now and then; texts given with several of these take turns", c.announcer.add)
 	flag.StringVar(&c.announcer.file, "announce-file", "", "announce the lines of this `file`, too; it is read again for each announcement")
@@ -77,12 +77,16 @@ func (c *config) check() error {
 	switch {
 	case flag.NArg() > 0:
 		return fmt.Errorf("unknown argument %q", flag.Arg(0))
+	case c.addr == "": // net.Listen would take any port, on every network interface
+		return errors.New("-addr must be a host:port")
+	case c.db == "" || c.db == ":memory:": // for SQLite, a database that is gone with its connection
+		return errors.New("-db must be a file")
 	case c.maxClients <= 0:
-		return errors.New("-max-clients must be more than nothing")
+		return errors.New("-max-clients must be more than 0")
 	case !(c.rate >= 0): // NaN is neither less nor more
-		return errors.New("-rate must not be less than nothing")
+		return errors.New("-rate must be 0 or more")
 	case c.announcer.every <= 0:
-		return errors.New("-announce-every must be more than nothing")
+		return errors.New("-announce-every must be more than 0")
 	}
 	return nil
 }
@@ -104,13 +108,13 @@ func run(ctx context.Context, c *config) error {
 	}
 	recent, err := store.History()
 	if err != nil {
-		return err
+		return errors.Join(err, store.Close())
 	}
 	hub := NewHub(store, recent)
 	if c.debugAddr != "" {
 		stop, err := serveDebug(c.debugAddr, hub)
 		if err != nil {
-			return errors.Join(err, store.db.Close())
+			return errors.Join(err, store.Close())
 		}
 		defer stop() // last, because a stop that hangs is worth looking at
 	}

@@ -28,6 +28,8 @@ func TestRoutes(t *testing.T) {
 		{"HEAD", "/", http.StatusOK, ""},
 		{"GET", "/nope", http.StatusNotFound, "404 page not found"},
 		{"POST", "/", http.StatusMethodNotAllowed, "Method Not Allowed"},
+		{"GET", "/history", http.StatusBadRequest, "before must be the id of a message"},
+		{"POST", "/history?before=1", http.StatusMethodNotAllowed, ""},
 		{"GET", "/healthz", http.StatusServiceUnavailable, "the server stops"},
 	} {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
@@ -108,6 +110,8 @@ func TestATakenPortIsAnError(t *testing.T) {
 
 func TestImpossibleSettingsAreErrors(t *testing.T) {
 	for want, change := range map[string]func(*config){
+		"-addr":           func(c *config) { c.addr = "" },
+		"-db":             func(c *config) { c.db = ":memory:" },
 		"-max-clients":    func(c *config) { c.maxClients = 0 },
 		"-rate":           func(c *config) { c.rate = math.NaN() },
 		"-announce-every": func(c *config) { c.announcer.every = 0 },

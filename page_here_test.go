@@ -112,6 +112,6 @@ func (p *person) knows(names ...string) {
 // hasNotes waits until these are the last lines that nobody has said.
 func (p *person) hasNotes(want ...string) {
 	p.t.Helper()
-	p.waitFor(fmt.Sprintf(`JSON.stringify([...document.querySelectorAll(".note")].slice(-%d).map((item) => item.textContent)) ===
+	p.waitFor(fmt.Sprintf(`JSON.stringify([...document.querySelectorAll(".note")].slice(-%d).map((item) => item.textContent.replace(/[\u2068\u2069]/g, ""))) ===
 		JSON.stringify(%s)`, len(want), quote(want)))
 }

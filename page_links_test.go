@@ -33,6 +33,8 @@ func TestAddressesAreLinks(t *testing.T) {
 		{"javascript:alert(1) data:text/html,hi //go.dev ftp://go.dev mailto:a@go.dev go.dev", nil},
 		{"https:// http://. https://) http://[ http://go.dev:99999", nil},
 		{"https://bank.example@evil.example/ https://a:b@evil.example", nil},
+		{"https://bank.example\u2044a.evil.example/", []string{"https://bank.example"}}, // no slash, though it looks like one
+		{"https://bücher.example/ https://例え.example", []string{"https://bücher.example/ → https://xn--bcher-kva.example/", "https://例え.example → https://xn--r8jz45g.example/"}},
 		{"https://bank.example\\@evil.example", []string{"https://bank.example\\@evil.example → https://bank.example/@evil.example"}},
 		{"http\u017f://go.dev", nil}, // a long s, which ignoring the case takes for an s
 		{"<a href=https://go.dev/a>", []string{"https://go.dev/a"}},

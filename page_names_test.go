@@ -62,7 +62,7 @@ func TestANameGivenWhileTheServerIsAwayIsEnough(t *testing.T) {
 	s.stop()
 	ann.types("ann")
 	ann.press("Enter")
-	ann.waitFor(`document.getElementById("status").textContent.includes("Connection lost")`)
+	ann.waitFor(`document.getElementById("status").textContent.includes("No connection")`)
 	ann.waitFor(`!join.checkVisibility()`)
 	ann.press("Enter")
 

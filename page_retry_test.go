@@ -17,12 +17,12 @@ func TestTheNetworkComesBack(t *testing.T) {
 	for _, wait := range []string{"", "", "2 s", "4 s", "8 s", "16 s", "30 s", "30 s"} {
 		server.ws.Close()
 		if wait != "" {
-			ann.tells("Connection lost. Next attempt in " + wait)
+			ann.tells("No connection. Next attempt in " + wait)
 			s.nobodyComes()
 			ann.eval(`dispatchEvent(new Event("online")); dispatchEvent(new Event("online"))`, nil)
 		}
 		server = s.comes("ann")
-		ann.tells("Connection lost. Connecting …")
+		ann.tells("No connection. Connecting …")
 		s.nobodyComes()
 	}
 	server.says(Message{Kind: "welcome", Name: "ann"})
@@ -43,14 +43,14 @@ func TestTheSecondsAreCountedDown(t *testing.T) {
 	server.says(Message{Kind: "welcome", Name: "ann"})
 	ann.isConnected()
 	ann.waitFor(`seen.join("|") === "` +
-		`Connection lost. Next attempt in 1 s|` +
-		`Connection lost. Connecting …|Connection lost. Next attempt in 1 s|` +
-		`Connection lost. Connecting …|Connection lost. Next attempt in 2 s|Connection lost. Next attempt in 1 s|` +
-		`Connection lost. Connecting …|Connection lost. Next attempt in 4 s|Connection lost. Next attempt in 3 s|` +
-		`Connection lost. Next attempt in 2 s|Connection lost. Next attempt in 1 s|` +
-		`Connection lost. Connecting …|Connected as ann"`)
+		`No connection. Next attempt in 1 s|` +
+		`No connection. Connecting …|No connection. Next attempt in 1 s|` +
+		`No connection. Connecting …|No connection. Next attempt in 2 s|No connection. Next attempt in 1 s|` +
+		`No connection. Connecting …|No connection. Next attempt in 4 s|No connection. Next attempt in 3 s|` +
+		`No connection. Next attempt in 2 s|No connection. Next attempt in 1 s|` +
+		`No connection. Connecting …|Connected as ann"`)
 	// That is for the eye. What a screen reader says changes twice.
-	ann.waitFor(`said.join("|") === "Connection lost.|Connected as ann"`)
+	ann.waitFor(`said.join("|") === "No connection.|Connected as ann"`)
 	ann.hears("Connected as ann")
 	ann.waitFor(`document.querySelector("#status :nth-child(2)").ariaHidden === "true"`)
 }
@@ -67,7 +67,7 @@ func TestTheDeviceIsOffline(t *testing.T) {
 		server = s.comes("ann")
 	}
 	server.ws.Close()
-	ann.tells("Connection lost. Next attempt in 16 s")
+	ann.tells("No connection. Next attempt in 16 s")
 	ann.isOnline(false)
 	ann.tells("This device is offline. Next attempt in 15 s")
 	ann.fits()
@@ -89,7 +89,7 @@ func TestALookAtThePageIsEnough(t *testing.T) {
 		server = s.comes("ann")
 	}
 	server.ws.Close()
-	ann.tells("Connection lost. Next attempt in 16 s")
+	ann.tells("No connection. Next attempt in 16 s")
 	s.hides(ann)
 	s.nobodyComes()
 	s.showsAgain(ann)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -49,6 +50,7 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 		defer clients.Done()
 		webSocket.ServeHTTP(w, r)
 	})
+	mux.Handle("GET /history", secure(http.HandlerFunc(hub.store.serveHistory)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		if err := hub.health(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -63,8 +65,8 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 // all care, the Content-Security-Policy lets no script of it run and nothing
 // load but what this server serves. It does not stop all that markup can do: a
 // <meta http-equiv=refresh> still takes the page elsewhere. No other page may
-// frame this one. It is for the page's files; /ws is not wrapped, because a
-// WebSocket handshake needs the ResponseWriter as net/http made it.
+// frame this one, and nosniff has JSON read as nothing else. /ws is not wrapped,
+// because a WebSocket handshake needs the ResponseWriter as net/http made it.
 func secure(next http.Handler) http.Handler {
 	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
 		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -90,4 +92,21 @@ func sameOrigin(config *websocket.Config, request *http.Request) error {
 	}
 	config.Origin = origin
 	return nil
+}
+
+// foreign reports whether a request comes from a page of another server. Newer
+// browsers say so in Sec-Fetch-Site, if the connection is encrypted or does not
+// leave the machine; others send the Origin of a foreign page. A request with
+// neither comes from a page of ours, or from no browser, or from a foreign page
+// that is allowed to ask, as for a picture, and not to read what it gets.
+func foreign(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "":
+		origin, err := url.Parse(r.Header.Get("Origin"))
+		return r.Header.Get("Origin") != "" && (err != nil || !strings.EqualFold(origin.Host, r.Host))
+	case "same-origin", "none": // none: somebody has typed the address
+		return false
+	default:
+		return true
+	}
 }

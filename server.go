@@ -15,7 +15,8 @@ import (
 const stopTimeout = 5 * time.Second
 
 // serve starts all that runs beside main, waits for the end of ctx, and then for
-// the end of all that. It is an error if something does not end, or is lost.
+// the end of all that, and closes the store. It is an error if something does not
+// end, or is lost.
 func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -47,7 +48,7 @@ func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) erro
 	if late := waitFor(deadline, "the store", &saving); late != nil {
 		return errors.Join(err, late)
 	}
-	return errors.Join(err, lost)
+	return errors.Join(err, lost, hub.store.Close())
 }
 
 // shutdown has the server accept nothing more and finish what it is answering.

@@ -19,6 +19,7 @@ import (
 type stage struct {
 	*site
 	entrances chan *websocket.Conn
+	history   http.HandlerFunc // what is older than the page's first message: nothing, unless set
 }
 
 func openStage(t *testing.T) *stage {
@@ -38,11 +39,14 @@ func openStage(t *testing.T) *stage {
 		case <-end:
 		}
 	}))
+	s := &stage{site: &site{t: t, browser: startChromium(t)}, entrances: entrances}
+	s.history = func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "[]") }
+	mux.HandleFunc("GET /history", func(w http.ResponseWriter, r *http.Request) { s.history(w, r) })
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { close(end) })
-	addr := strings.TrimPrefix(server.URL, "http://")
-	return &stage{&site{t: t, browser: startChromium(t), addr: addr}, entrances}
+	s.addr = strings.TrimPrefix(server.URL, "http://")
+	return s
 }
 
 // visitor is someone in the room, whose clock stands still, and the server's

@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"expvar"
 	"fmt"
 	"log/slog"
 	"net/url"
-	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -16,11 +16,10 @@ import (
 )
 
 const (
-	historySize = 50                     // messages that a newcomer is shown
-	storeQueue  = 1000                   // messages that may wait to be saved
-	maxBatch    = 100                    // messages in one transaction
-	batchWait   = 200 * time.Millisecond // for a batch to get full: what a crash may lose
-	retryWait   = time.Second            // until a batch that could not be saved is tried again
+	storeQueue = 1000                   // messages that may wait to be saved
+	maxBatch   = 100                    // messages in one transaction
+	batchWait  = 200 * time.Millisecond // for a batch to get full: what a crash may lose
+	retryWait  = time.Second            // until a batch that could not be saved is tried again
 )
 
 // SQLite has no type for times, and a time.Time would be stored as its String.
@@ -37,9 +36,10 @@ const insert = "INSERT INTO messages (id, kind, name, text, at) VALUES (?, ?, ?,
 
 // Store keeps the messages in an SQLite database.
 type Store struct {
-	db     *sql.DB
-	lastID int64        // of the newest message when the store was opened
-	queue  chan Message // only the hub sends on it, so only the hub closes it
+	db      *sql.DB
+	reading *sql.DB      // a second way to the same file, so that readers and the writer do not wait for each other
+	lastID  int64        // of the newest message when the store was opened
+	queue   chan Message // only the hub sends on it, so only the hub closes it
 
 	failure    atomic.Pointer[error] // why the last batch could not be saved; nil if it was
 	batches    expvar.Int            // saved since the start
@@ -50,20 +50,27 @@ type Store struct {
 // no such file. A file that is no database is an error, and left as it is.
 func OpenStore(path string) (*Store, error) {
 	// With NORMAL, a crash of this program loses nothing that was saved; a power
-	// cut may lose the last moments. The driver ignores a misspelt key.
+	// cut may lose the last moments. (Take care with the keys: the driver ignores one
+	// that it does not know.)
 	options := "?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=1500&_txlock=immediate"
-	db, err := sql.Open("sqlite", "file:"+url.PathEscape(path)+options)
+	source := "file:" + url.PathEscape(path) + options
+	db, err := sql.Open("sqlite", source)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	db.SetMaxOpenConns(1) // SQLite has one writer at a time anyway
+	reading, err := sql.Open("sqlite", source)
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(1)      // SQLite has one writer at a time anyway
+	reading.SetMaxOpenConns(2) // two readers at a time are enough; the others wait
 
-	store := &Store{db: db, queue: make(chan Message, storeQueue)}
+	store := &Store{db: db, reading: reading, queue: make(chan Message, storeQueue)}
 	if _, err = db.Exec(schema); err == nil { // sql.Open has not even looked at the file
 		err = db.QueryRow("SELECT coalesce(max(id), 0) FROM (SELECT id, kind, name, text, at FROM messages)").Scan(&store.lastID)
 	}
 	if err != nil {
-		db.Close()
+		store.Close()
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	return store, nil
@@ -111,12 +118,18 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
-// finish saves the last batch and closes the database.
+// finish saves the last batch.
 func (s *Store) finish(batch []Message) error {
 	if err := s.save(batch); err != nil {
 		return fmt.Errorf("save the last %d messages: %w", len(batch), err)
 	}
-	return s.db.Close()
+	return nil
+}
+
+// Close closes the database, when nobody uses it any more. The last one to close
+// it, the writer, clears up.
+func (s *Store) Close() error {
+	return errors.Join(s.reading.Close(), s.db.Close())
 }
 
 // save saves all messages or none, in one transaction. Those that are there
@@ -141,24 +154,4 @@ func (s *Store) save(batch []Message) error {
 	s.batches.Add(1)
 	s.batchSizes.Add(strconv.Itoa(len(batch)), 1)
 	return nil
-}
-
-// History returns the newest messages, oldest first.
-func (s *Store) History() (history []Message, err error) {
-	rows, err := s.db.Query("SELECT id, kind, name, text, at FROM messages ORDER BY id DESC LIMIT ?", historySize)
-	if err != nil {
-		return nil, fmt.Errorf("read history: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var m Message
-		var at int64
-		if err := rows.Scan(&m.ID, &m.Kind, &m.Name, &m.Text, &at); err != nil {
-			return nil, fmt.Errorf("read history: %w", err)
-		}
-		m.At = time.UnixMilli(at).UTC()
-		history = append(history, m)
-	}
-	slices.Reverse(history)
-	return history, rows.Err() // the loop ends after the last row, or at an error
 }

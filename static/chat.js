@@ -3,18 +3,19 @@
 import { send, start, stop, welcomed } from "./connection.js";
 import { hideHere, showHere } from "./here.js";
 import { add, beQuiet, lastId, note, toEnd } from "./list.js";
+import { loadOlder } from "./older.js";
 
 const { join, compose } = document.forms;
-const nameField = join.elements.name;
+const [nameField] = join.elements;
 const [text, sendButton] = compose.elements;
 const [nameError, textError] = document.querySelectorAll(".error");
 const title = document.title;
 
-let joined = false;    // the server has said welcome on this connection
-let unconfirmed = "";  // our text that the server has not sent back yet
+let joined = false; // the server has said welcome on this connection
+let unconfirmed = ""; // our text that the server has not sent back yet
 let givenBack = false; // and that is in the box again, for want of a connection
-let entered = false;   // the first history is on the page
-let missed = 0;        // messages that came while the page was hidden
+let entered = false; // the first history is on the page
+let missed = 0; // messages that came while the page was hidden
 
 // The name is asked for once, and remembered for the next visit.
 let myName = localStorage.getItem("name") ?? "";
@@ -44,7 +45,7 @@ function setJoined(yes) {
 }
 
 // The first frame is a welcome and the history. When all of that is newer than
-// what the page shows, there may have been more, and the page says so.
+// what the page shows, there may have been more.
 function received(elements) {
   if (elements[0].kind !== "welcome") return elements.forEach(receive);
   beQuiet();
@@ -53,7 +54,8 @@ function received(elements) {
   elements.forEach(receive);
   if (!entered) setMissed(0); // nobody has missed what was there before
   entered = true;
-  setUnconfirmed(""); // or it is in the box, to be sent again
+  setUnconfirmed(""); // what did not arrive is in the box again
+  if (elements.length > 50) loadOlder();
 }
 
 function receive(element) {
@@ -67,17 +69,17 @@ function receive(element) {
 }
 
 function welcome(name) {
-  myName = name; // as the server spells it: without spaces around it
+  myName = name;
   localStorage.setItem("name", name);
   welcomed(name);
   setJoined(true);
   join.hidden = true;
   compose.hidden = false;
-  if (document.activeElement.id !== "log") text.focus(); // whoever reads, reads on
+  if (!entered || document.activeElement === document.body) text.focus(); // who reads, reads on
 }
 
 function show(message) {
-  if (!add(message)) return; // the page has it already
+  if (!add(message)) return;
   if (message.name === myName && message.text === unconfirmed) confirmed();
   if (document.hidden) setMissed(missed + 1);
 }
@@ -118,7 +120,7 @@ compose.onsubmit = (event) => {
 function refused(error) {
   textError.textContent = error;
   sendButton.disabled = true;
-  setTimeout(() => sendButton.disabled = !joined, 1100); // milliseconds
+  setTimeout(() => sendButton.disabled = !joined, 1100);
   giveBack();
   setUnconfirmed("");
 }
@@ -129,8 +131,8 @@ function giveBack() {
   givenBack = true;
 }
 
-// The text did arrive. If the box has it again, it must not be sent a second
-// time. What was typed after it stays.
+// If the box has the text again, it must not be sent twice. What was typed after
+// it stays.
 function confirmed() {
   if (givenBack && text.value.startsWith(unconfirmed)) {
     text.value = text.value.slice(unconfirmed.length).trimStart();

@@ -4,11 +4,11 @@ const status = document.getElementById("status");
 const [words, details] = status.children; // the details are not for screen readers
 
 let handlers; // opened, received and lost, of chat.js
-let socket;   // unless it is given up
-let heard;    // when something came on it last
-let silence;  // the timer that gives it up when nothing comes
+let socket;
+let heard; // when something came on it last
+let silence; // the timer that gives it up when nothing comes
 let failures; // attempts to connect since the last welcome
-let retry;    // the timer until the next one, if any
+let retry; // the timer until the next
 
 export function start(ofChat) {
   handlers = ofChat;
@@ -37,12 +37,11 @@ function received(elements) {
   else handlers.received(elements);
 }
 
-// A connection can die without a word. The server sends something every 25
-// seconds; when it does not, it cannot be reached, whatever the socket says.
+// A connection can die without a word. But the server has one every 25 seconds.
 function listen() {
   heard = Date.now();
   clearTimeout(silence);
-  silence = setTimeout(lost, 60000); // milliseconds
+  silence = setTimeout(lost, 60000);
 }
 
 function lost() {
@@ -51,21 +50,20 @@ function lost() {
   wait(retryDelay(failures++));
 }
 
-// Closing a dead connection takes long: nobody waits for it.
+// The end of a dead connection takes long: do not wait for it.
 function drop() {
   clearTimeout(silence);
   clearTimeout(retry);
   retry = undefined;
-  if (!socket) return;
-  socket.onclose = socket.onmessage = null;
-  socket.close();
+  if (socket) socket.onclose = socket.onmessage = null;
+  socket?.close();
   socket = undefined;
 }
 
 // Twice as long after each failure, up to half a minute: a server in trouble
 // needs rest. And not the same for everyone, or all would come back at once.
 function retryDelay(failures) {
-  const longest = Math.min(500 * 2 ** failures, 30000); // milliseconds
+  const longest = Math.min(500 * 2 ** failures, 30000);
   return longest / 2 + Math.random() * longest / 2;
 }
 
@@ -84,7 +82,7 @@ document.addEventListener("visibilitychange", () => {
 });
 
 function hurry() {
-  if (retry !== undefined) connect();
+  if (retry) connect();
 }
 
 export function welcomed(name) {
@@ -98,9 +96,9 @@ export function stop() {
   showStatus(false, "Not connected");
 }
 
-// Offline, too, the page keeps trying: the server may run on this device.
+// Offline, too: the server may be on this device.
 function showTrouble(now) {
-  const trouble = navigator.onLine ? "Connection lost." : "This device is offline.";
+  const trouble = navigator.onLine ? "No connection." : "This device is offline.";
   showStatus(false, failures > 0 ? trouble : "", ` ${now}`);
 }
 

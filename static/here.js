@@ -20,7 +20,7 @@ export function showHere({ names, count }) {
 }
 
 function tell(names, what) {
-  if (names.length > 0) note(`${names.join(", ")} ${what}`);
+  if (names.length > 0) note(`\u2068${names.join("\u2069, \u2068")}\u2069 ${what}`);
 }
 
 // Without a connection nobody knows who comes and goes.

@@ -1,7 +1,7 @@
-// Addresses become links. split keeps what the brackets hold: every second part
-// looks like an address. Hidden characters (\p{Cf}) could make it look like another.
+// Addresses become links: every second part, as split keeps what the brackets
+// hold. No hidden characters (\p{Cf}), nor a host with what looks like a slash.
 export function withLinks(text) {
-  const parts = text.split(/\b(https?:\/\/[^\s<>"\p{Cf}]+)/iu);
+  const parts = text.split(/\b(https?:\/\/[\p{L}\p{M}\p{N}.:[\]-]+(?:[/\\?#@][^\s<>"\p{Cf}]*)?)/iu);
   return parts.flatMap((part, i) => i % 2 === 0 ? part : link(part));
 }
 
@@ -13,7 +13,7 @@ function link(part) {
   const anchor = document.createElement("a");
   anchor.href = anchor.textContent = address;
   anchor.target = "_blank";
-  anchor.rel = "noopener noreferrer";
+  anchor.rel = "noopener";
   anchor.dir = "ltr";
   return [anchor, part.slice(address.length)];
 }

@@ -2,13 +2,15 @@
 
 import { withLinks } from "./links.js";
 
-const log = document.getElementById("log");
-const messages = document.getElementById("messages");
-const news = document.getElementById("news"); // a button
+export const log = document.getElementById("log");
+const [messages] = log.children;
+const news = document.getElementById("news");
 
 export let lastId = 0; // of the newest message on the page
-let newest;            // that message
-let unseen = 0;        // messages that came while the reader was further up
+let newest; // that message
+export let oldest; // the first one on the page
+let oldestItems; // what shows it
+let unseen = 0; // messages that came while the reader was further up
 
 news.onclick = toEnd;
 log.onscroll = () => {
@@ -19,7 +21,10 @@ log.onscroll = () => {
 export function add(message) {
   if (message.id <= lastId) return false;
   const following = atEnd();
-  append(...build(message, newest));
+  const items = build(message, newest);
+  append(...items);
+  oldest ??= message;
+  oldestItems ??= items;
   lastId = message.id;
   newest = message;
   if (following) toEnd();
@@ -27,8 +32,19 @@ export function add(message) {
   return true;
 }
 
-// What someone reads further up stays in its place. scrollTop counts from the
-// end, which is further away now.
+// The oldest message is built again: it may go on with a day or a group now. What
+// is in view stays there, as the browser counts from the end.
+export function addOlder(older) {
+  beQuiet();
+  const all = [...older, oldest];
+  const items = all.map((message, i) => build(message, all[i - 1]));
+  oldestItems.forEach((item) => item.remove());
+  messages.prepend(...items.flat());
+  oldest = all[0];
+  oldestItems = items[0];
+}
+
+// What someone reads further up stays in its place, further from the end now.
 function append(...items) {
   const { scrollTop, scrollHeight } = log;
   messages.append(...items);
@@ -38,7 +54,7 @@ function append(...items) {
 // note adds a line that nobody has said.
 export function note(words) {
   const following = atEnd();
-  append(line("note", words));
+  append(part("li", words, "note"));
   if (following) toEnd();
   newest = { at: newest?.at }; // a new group begins, not a new day
 }
@@ -51,7 +67,7 @@ export function toEnd() {
   log.scrollTop = 0;
 }
 
-// A button that goes leaves the focus to the log, not to nobody.
+// A button that goes leaves the focus to the log.
 function showNews(count) {
   if (count === 0 && document.activeElement === news) log.focus();
   unseen = count;
@@ -62,11 +78,11 @@ function showNews(count) {
 // Fifty old messages, read out, would be a torrent.
 export function beQuiet() {
   log.ariaLive = "off";
-  setTimeout(() => log.ariaLive = "polite", 1000); // milliseconds
+  setTimeout(() => log.ariaLive = "polite", 1000);
 }
 
-// build makes the item for a message, and a line above it where another day than
-// that of the message before begins; before the first one was today.
+// build makes the item for a message, and a line above it where another day
+// begins; before the first message was today.
 function build(message, before) {
   const at = new Date(message.at);
   const time = part("time", at.toLocaleTimeString([], { timeStyle: "short" }));
@@ -75,28 +91,22 @@ function build(message, before) {
   words.append(...withLinks(message.text));
   const newDay = dayOf(at) !== dayOf(before?.at ?? Date.now());
   const again = !newDay && sameGroup(message, before);
-  const item = line(again ? `${message.kind} again` : message.kind, "");
+  const item = part("li", "", again ? `${message.kind} again` : message.kind);
   item.style.setProperty("--hue", hue(message.name));
   item.append(part("b", message.name), " ", time, " ", words);
   (again ? words : time).title = at.toLocaleString([], { dateStyle: "full", timeStyle: "medium" });
-  return newDay ? [line("day", dayOf(at)), item] : [item];
+  return newDay ? [part("li", dayOf(at), "day"), item] : [item];
 }
 
 function dayOf(at) {
   return new Date(at).toLocaleDateString([], { dateStyle: "full" });
 }
 
-// Name and time stand over a group. Names prove nothing: two people of one name
-// look like one here, as everywhere.
+// Name and time stand over a group. Two people of one name look like one here, as
+// everywhere: names prove nothing.
 function sameGroup(message, before) {
   const apart = Math.abs(new Date(message.at) - new Date(before?.at)); // milliseconds
   return message.name === before?.name && message.kind === before.kind && apart < 5 * 60 * 1000;
-}
-
-function line(kind, words) {
-  const item = part("li", words);
-  item.className = kind;
-  return item;
 }
 
 // A name has the same colour on every page.
@@ -105,8 +115,9 @@ function hue(name) {
 }
 
 // textContent, never innerHTML: what people write is text, not markup.
-export function part(tag, words) {
+export function part(tag, words, kind = "") {
   const element = document.createElement(tag);
+  element.className = kind;
   element.dir = "auto"; // Arabic and Hebrew begin on the right
   element.textContent = words;
   return element;

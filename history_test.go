@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// archive is a store with messages that have the ids 1, 2, 3, …
+func archive(t *testing.T, messages int) *Store {
+	t.Helper()
+	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
+	var batch []Message
+	for id := range messages {
+		batch = append(batch, Message{ID: int64(id + 1), Kind: "chat", Name: "ann", Text: fmt.Sprint(id + 1), At: time.UnixMilli(0).UTC()})
+	}
+	if err := store.save(batch); err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// asks sends GET /history with this query and these headers.
+func (s *Store) asks(query string, headers ...string) *httptest.ResponseRecorder {
+	request := httptest.NewRequest("GET", "http://chat.test/history?"+query, nil)
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response := httptest.NewRecorder()
+	s.serveHistory(response, request)
+	return response
+}
+
+func TestStepByStepBack(t *testing.T) {
+	store := archive(t, 2*historySize+20)
+	var ids []int64
+	for before := int64(2*historySize + 20); len(ids) < 1000; {
+		response := store.asks(fmt.Sprint("before=", before))
+		var step []Message
+		if err := json.Unmarshal(response.Body.Bytes(), &step); err != nil || response.Code != http.StatusOK {
+			t.Fatalf("status %d, %s: %v", response.Code, response.Body, err)
+		}
+		if len(step) == 0 {
+			if body := response.Body.String(); body != "[]" {
+				t.Errorf("the end of the history is %s, want []", body)
+			}
+			break
+		}
+		var these []int64
+		for _, message := range step {
+			these = append(these, message.ID)
+		}
+		if len(these) > historySize || !slices.IsSorted(these) {
+			t.Errorf("a step is %v, want at most %d, oldest first", these, historySize)
+		}
+		ids = append(these, ids...)
+		before = these[0]
+	}
+	for i, id := range ids {
+		if id != int64(i+1) {
+			t.Fatalf("the ids are %v, want all from 1 on, each once", ids)
+		}
+	}
+	if len(ids) != 2*historySize+19 {
+		t.Errorf("%d messages, want all before the newest", len(ids))
+	}
+}
+
+func TestWhatCannotBeAnswered(t *testing.T) {
+	store := archive(t, 3)
+	for query, want := range map[string]int{
+		"":                            http.StatusBadRequest,
+		"before=":                     http.StatusBadRequest,
+		"before=ann":                  http.StatusBadRequest,
+		"before=0":                    http.StatusBadRequest,
+		"before=-1":                   http.StatusBadRequest,
+		"before=1e3":                  http.StatusBadRequest,
+		"before=99999999999999999999": http.StatusBadRequest,
+		"before=1;DROP TABLE":         http.StatusBadRequest,
+		"before=3":                    http.StatusOK,
+		"before=4":                    http.StatusServiceUnavailable, // on somebody's page, perhaps, but not saved
+	} {
+		if got := store.asks(strings.ReplaceAll(query, " ", "%20")).Code; got != want {
+			t.Errorf("%q is answered with %d, want %d", query, got, want)
+		}
+	}
+	store.Close()
+	if got := store.asks("before=3").Code; got != http.StatusInternalServerError {
+		t.Errorf("without a database the answer is %d, want 500", got)
+	}
+}
+
+func TestOnlyPagesOfThisServerMayReadTheHistory(t *testing.T) {
+	store := archive(t, 3)
+	for _, test := range []struct {
+		who     string
+		headers []string
+		status  int
+	}{
+		{"the page", []string{"Sec-Fetch-Site", "same-origin"}, http.StatusOK},
+		{"the page, unencrypted over a network", nil, http.StatusOK},
+		{"a typed address", []string{"Sec-Fetch-Site", "none"}, http.StatusOK},
+		{"a foreign page", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.test"}, http.StatusForbidden},
+		{"a page of another port", []string{"Sec-Fetch-Site", "same-site", "Origin", "http://chat.test:8081"}, http.StatusForbidden},
+		{"a foreign picture", []string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden},
+		{"a foreign page, unencrypted", []string{"Origin", "http://evil.test"}, http.StatusForbidden},
+		{"a page without an origin", []string{"Origin", "null"}, http.StatusForbidden},
+		{"the page, with an origin", []string{"Origin", "http://chat.test"}, http.StatusOK},
+	} {
+		if got := store.asks("before=3", test.headers...).Code; got != test.status {
+			t.Errorf("%s gets %d, want %d", test.who, got, test.status)
+		}
+	}
+}
+
+func TestWhoReadsDoesNotWaitForWhoSaves(t *testing.T) {
+	store := archive(t, 3)
+	tx, err := store.db.Begin() // takes the only connection, and SQLite's lock for writing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if messages, err := store.Before(ctx, 3); err != nil || len(messages) != 2 {
+		t.Errorf("%d messages (error: %v), want 2", len(messages), err)
+	}
+}
+
+// At a stop the last pages are answered while the last messages are saved.
+func TestTheHistoryCanBeReadUntilTheEnd(t *testing.T) {
+	store := archive(t, 3)
+	close(store.queue)
+	if err := store.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if messages, err := store.Before(t.Context(), 3); err != nil || len(messages) != 2 {
+		t.Errorf("%d messages (error: %v), want 2", len(messages), err)
+	}
+}
