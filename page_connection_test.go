@@ -94,6 +94,9 @@ func TestALivelyRoom(t *testing.T) {
 	s := openSite(t)
 	maya, jonas, lin := s.visitor("Maya"), s.visitor("Jonas"), s.visitor("Lin")
 	everyone := []*person{maya, jonas, lin}
+	for _, p := range everyone {
+		p.knows("Jonas", "Lin", "Maya")
+	}
 	lin.resize(1000, 640, 1)
 	for _, line := range []struct {
 		from       *person
@@ -102,8 +105,9 @@ func TestALivelyRoom(t *testing.T) {
 		{maya, "Maya", "Hello you two! ☀️ Who is up for a walk by the lake on Saturday?"},
 		{jonas, "Jonas", "Me! I'll bring the thermos. ☕"},
 		{lin, "Lin", "Count me in. Is ten too early?"},
-		{jonas, "Jonas", "Ten is perfect. The bakery opens at nine, so there will be cinnamon buns 😋"},
-		{maya, "Maya", "Best plan of the week. Shall we meet at the old boathouse? There is a bench out of the wind, and the bus stops right next to it."},
+		{jonas, "Jonas", "Ten is perfect."},
+		{jonas, "Jonas", "The bakery opens at nine, so there will be cinnamon buns 😋"},
+		{maya, "Maya", "Best plan of the week. Shall we meet at the old boathouse? https://map.test/lake/boathouse There is a bench out of the wind, and the bus stops right next to it."},
 		{lin, "Lin", "See you there! 🦆"},
 	} {
 		line.from.says(line.text)
@@ -111,8 +115,14 @@ func TestALivelyRoom(t *testing.T) {
 			p.sees(line.name + ": " + line.text)
 		}
 	}
+	lin.knows("Jonas", "Lin", "Maya")
+	lin.click("#here summary")
+	lin.click("#text")
 	lin.screenshot("room")
+	lin.click("#here summary")
+	lin.click("#text")
 	jonas.resize(390, 844, 2)
+	jonas.prefers("dark")
 	jonas.fits()
 	jonas.screenshot("phone")
 
