@@ -67,7 +67,7 @@ func checkName(name string) (string, error) {
 		return "", errors.New("a name may not contain control or invisible characters")
 	case !strings.ContainsFunc(name, visible):
 		return "", errors.New("a name needs at least one visible character")
-	case strings.EqualFold(name, serverName):
+	case strings.EqualFold(onlyVisible(name), serverName):
 		return "", errors.New("this name is the server's own: please choose another")
 	}
 	return name, nil
@@ -84,10 +84,21 @@ func checkText(text string) (string, error) {
 }
 
 // visible is false for white space, accents without a letter, and the letters
-// that show nothing.
+// and signs that show nothing.
 func visible(r rune) bool {
-	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) &&
+	const brailleBlank = '\u2800' // the one without a dot
+	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && r != brailleBlank &&
 		!unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
+}
+
+// onlyVisible is what one sees of a name.
+func onlyVisible(name string) string {
+	return strings.Map(func(r rune) rune {
+		if visible(r) {
+			return r
+		}
+		return -1 // leave it out
+	}, name)
 }
 
 // hasHidden looks for characters that make one name look like another or turn

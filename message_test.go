@@ -115,3 +115,20 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What one sees of these names is "server".
+func TestNobodyLooksLikeTheServer(t *testing.T) {
+	for _, name := range []string{"Server", "server\ufe0f", "ser\u034fver", "server\u3164", "\u2800server", "ser ver", "server\U000E0100"} {
+		if _, err := checkName(name); err == nil || !strings.Contains(err.Error(), "the server's own") {
+			t.Errorf("%+q: %v, want it refused as the server's own name", name, err)
+		}
+	}
+	if _, err := checkName("\u2800"); err == nil {
+		t.Error("a name that shows nothing was accepted")
+	}
+	for _, name := range []string{"servers", "observer", "👩\u200d💻 server admin"} {
+		if _, err := checkName(name); err != nil {
+			t.Errorf("%q was refused: %v", name, err)
+		}
+	}
+}
