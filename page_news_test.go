@@ -56,13 +56,7 @@ func TestTheReaderIsToldWhatIsNew(t *testing.T) {
 
 func TestTheButtonDoesNotTakeTheFocusAway(t *testing.T) {
 	s := openStage(t)
-	ann, server := s.visitor("ann")
-	ann.resize(1000, 300, 1)
-	for id := range 20 {
-		server.says(chatAt(int64(id+1), "bob", "message"))
-	}
-	ann.shows(20)
-	ann.scrollsTo(-200)
+	ann, server := s.reader(20)
 	server.says(chatAt(21, "bob", "new"))
 	ann.tellsOfNew("1 new message")
 	ann.isOn("#text")
@@ -78,13 +72,7 @@ func TestTheButtonDoesNotTakeTheFocusAway(t *testing.T) {
 
 func TestWhatIsReadStaysInPlace(t *testing.T) {
 	s := openStage(t)
-	ann, server := s.visitor("ann")
-	ann.resize(1000, 300, 1)
-	for id := range 30 {
-		server.says(chatAt(int64(id+1), "bob", "message"))
-	}
-	ann.shows(30)
-	ann.scrollsTo(-300)
+	ann, server := s.reader(30)
 	var before, after float64
 	const place = `messages.children[20].getBoundingClientRect().top`
 	ann.eval(place, &before)
@@ -100,18 +88,25 @@ func TestWhatIsReadStaysInPlace(t *testing.T) {
 func TestAxeFindsNothingInTheButton(t *testing.T) {
 	axe := axeSource(t)
 	s := openStage(t)
-	ann, server := s.visitor("ann")
-	ann.resize(1000, 300, 1)
-	for id := range 20 {
-		server.says(chatAt(int64(id+1), "bob", "message"))
-	}
-	ann.shows(20)
-	ann.scrollsTo(-200)
+	ann, server := s.reader(20)
 	server.says(chatAt(21, "bob", "new"))
 	ann.tellsOfNew("1 new message")
 	ann.passes(axe, "the button for new messages")
 	// The message itself is read out already.
 	ann.waitFor(`document.getElementById("news").closest("[aria-live], [role=log], [role=status]") === null`)
+}
+
+// reader is ann, who reads further up in a log with so many messages.
+func (s *stage) reader(messages int) (*person, *serverEnd) {
+	s.t.Helper()
+	ann, server := s.visitor("ann")
+	ann.resize(1000, 300, 1)
+	for id := range messages {
+		server.says(chatAt(int64(id+1), "bob", "message"))
+	}
+	ann.shows(messages)
+	ann.scrollsTo(-200)
+	return ann, server
 }
 
 // scrollsTo scrolls the log to so many pixels from its end, a negative number.

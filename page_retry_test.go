@@ -59,15 +59,7 @@ func TestTheDeviceIsOffline(t *testing.T) {
 	s := openStage(t)
 	ann, server := s.visitor("ann")
 	ann.expects("ERR_INTERNET_DISCONNECTED")
-	ann.eval(`Math.random = () => 1`, nil)
-	for range 5 {
-		server.ws.Close()
-		ann.waitFor(`/Connecting|[1248] s/.test(document.getElementById("status").textContent)`)
-		ann.eval(`dispatchEvent(new Event("online"))`, nil)
-		server = s.comes("ann")
-	}
-	server.ws.Close()
-	ann.tells("No connection. Next attempt in 16 s")
+	s.failsFor(ann, server)
 	ann.isOnline(false)
 	ann.tells("This device is offline. Next attempt in 15 s")
 	ann.fits()
@@ -81,15 +73,7 @@ func TestTheDeviceIsOffline(t *testing.T) {
 func TestALookAtThePageIsEnough(t *testing.T) {
 	s := openStage(t)
 	ann, server := s.visitor("ann")
-	ann.eval(`Math.random = () => 1`, nil)
-	for range 5 {
-		server.ws.Close()
-		ann.waitFor(`/Connecting|[1248] s/.test(document.getElementById("status").textContent)`)
-		ann.eval(`dispatchEvent(new Event("online"))`, nil)
-		server = s.comes("ann")
-	}
-	server.ws.Close()
-	ann.tells("No connection. Next attempt in 16 s")
+	s.failsFor(ann, server)
 	s.hides(ann)
 	s.nobodyComes()
 	s.showsAgain(ann)
@@ -198,4 +182,18 @@ func (p *person) isOnline(yes bool) {
 		"offline": !yes, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
 	}, nil)
 	p.waitFor(fmt.Sprintf(`navigator.onLine === %t`, yes))
+}
+
+// failsFor lets ann's attempts fail until the next one is 16 seconds away.
+func (s *stage) failsFor(ann *person, server *serverEnd) {
+	s.t.Helper()
+	ann.eval(`Math.random = () => 1`, nil) // the longest waits
+	for range 5 {
+		server.ws.Close()
+		ann.waitFor(`/Connecting|[1248] s/.test(document.getElementById("status").textContent)`)
+		ann.eval(`dispatchEvent(new Event("online"))`, nil)
+		server = s.comes("ann")
+	}
+	server.ws.Close()
+	ann.tells("No connection. Next attempt in 16 s")
 }
