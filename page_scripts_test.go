@@ -47,7 +47,7 @@ func TestANameIsNotMarkup(t *testing.T) {
 func (p *person) seesTheNameFirst() {
 	p.t.Helper()
 	p.waitFor(`(() => {
-		const item = document.querySelector("#messages li:last-child"), edge = item.getBoundingClientRect().left;
+		const item = [...document.querySelectorAll("#messages li:has(span)")].at(-1), edge = item.getBoundingClientRect().left;
 		const [name, time] = ["b", "time"].map((part) => item.querySelector(part).getBoundingClientRect());
 		return Math.abs(name.left - edge) < 1 && name.right < time.left && name.height < 40;
 	})()`)
@@ -57,7 +57,7 @@ func (p *person) seesTheNameFirst() {
 func (p *person) seesTheTextOnThe(side string) {
 	p.t.Helper()
 	p.waitFor(fmt.Sprintf(`(() => {
-		const text = document.querySelector("#messages li:last-child span"), range = document.createRange();
+		const text = [...document.querySelectorAll("#messages li span")].at(-1), range = document.createRange();
 		range.selectNodeContents(text);
 		return Math.abs(range.getBoundingClientRect()[%[1]s] - text.getBoundingClientRect()[%[1]s]) < 1;
 	})()`, quote(side)))
