@@ -95,6 +95,24 @@ func TestNoScriptTurnsTextIntoMarkup(t *testing.T) {
 	}
 }
 
+func TestThePageIsSmall(t *testing.T) {
+	const limit = 20_000
+	var size int64
+	err := fs.WalkDir(static, ".", func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			size += info.Size()
+		}
+		return err
+	})
+	if err != nil || size >= limit {
+		t.Errorf("the files of the page have %d bytes together (error: %v), want less than %d", size, err, limit)
+	}
+}
+
 func TestATakenPortIsAnError(t *testing.T) {
 	other := listen(t)
 	err := run(t.Context(), &config{

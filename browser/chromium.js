@@ -1,0 +1,3 @@
+import { playEverythingIn } from "./lib/everything.js";
+
+await playEverythingIn("chromium");

@@ -1,0 +1,224 @@
+// The page notices that the connection is lost, and connects again.
+
+import { chat } from "./lib/stage.js";
+import { everySize, scenario } from "./lib/scenario.js";
+
+const silence = 60; // seconds without a frame after which the page gives a connection up
+const anyWait = 200; // milliseconds: every wait before an attempt is longer
+
+scenario("a heartbeat is answered", async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada");
+  server.sends();
+  await server.gets({});
+  server.sends();
+  await server.gets({});
+  await ada.shows(0);
+});
+
+scenario("a silent connection is given up", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada");
+  await ada.sleeps(silence - 1);
+  await ada.isConnected();
+  server.sends();
+  await server.gets({});
+  await ada.sleeps(silence - 1); // since the heartbeat
+  await ada.isConnected();
+  await ada.says("anyone?");
+  await server.gets({ text: "anyone?" });
+  await ada.sleeps(1);
+  await server.isLeft();
+  await ada.hasWritten("anyone?");
+
+  server = await stage.comes("ada"); // by itself
+  server.welcomes("ada");
+  await ada.isConnected();
+  await ada.hasWritten("anyone?");
+  server.sends();
+  await server.gets({});
+});
+
+// A server can accept connections and still be broken. This one takes the name
+// and does not say welcome.
+scenario("a server that does not say welcome is given up", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada");
+  server.hangsUp();
+  server = await stage.comes("ada");
+  await ada.isDisconnected();
+  await ada.sleeps(silence);
+  await server.isLeft();
+  server = await stage.comes("ada");
+  server.welcomes("ada");
+  await ada.isConnected();
+});
+
+scenario("a second text waits for the first", async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada");
+  const isBusy = (yes) => document.querySelector("#compose button").ariaBusy === String(yes);
+  await ada.says("first");
+  await server.gets({ text: "first" });
+  await ada.waitFor(isBusy, true);
+  await ada.types("second");
+  await ada.presses("Enter");
+  await ada.hasWritten("second");
+  server.sends(chat(1, "ada", "first"));
+  await ada.sees("ada: first");
+  await ada.waitFor(isBusy, false);
+  await ada.presses("Enter");
+  await server.gets({ text: "second" });
+});
+
+// In the following scenarios the page's clock stands still for every wait. So
+// when the page connects, the event just before it is the reason.
+
+scenario("each failure makes the next wait longer, and an event ends the wait", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada", anyWait);
+  await waitsAsLongAsPossible(ada);
+  for (const seconds of [1, 1, 2, 4, 8, 16, 30, 30]) {
+    server.hangsUp();
+    await ada.reads("#status", `No connection. Next attempt in ${seconds} s`);
+    await stage.nobodyComes();
+    await networkComesBack(ada);
+    await networkComesBack(ada); // two events make one connection
+    server = await stage.comes("ada");
+    await ada.reads("#status", "No connection. Connecting …");
+    await stage.nobodyComes();
+  }
+  server.welcomes("ada");
+  await ada.reads("#status", "Connected as ada");
+  await networkComesBack(ada); // a connected page does not need it
+  await stage.nobodyComes();
+  server.hangsUp();
+  await ada.reads("#status", "No connection. Next attempt in 1 s"); // the welcome has ended the failures
+});
+
+scenario("the seconds to the next attempt are counted down", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada", anyWait);
+  await waitsAsLongAsPossible(ada);
+  await ada.evaluates(() => {
+    window.said = [];
+    const words = document.querySelector("#status").firstElementChild;
+    new MutationObserver(() => said.push(words.textContent)).observe(words, { childList: true });
+  });
+  for (const seconds of [1, 1, 2, 4]) {
+    server.hangsUp();
+    for (let left = seconds; left > 0; left--) {
+      await ada.reads("#status", `No connection. Next attempt in ${left} s`);
+      await ada.sleeps(1);
+    }
+    server = await stage.comes("ada");
+    await ada.reads("#status", "No connection. Connecting …");
+  }
+  server.welcomes("ada");
+  await ada.reads("#status", "Connected as ada");
+  // The countdown is for the eye. A screen reader only says two things.
+  await ada.waitFor(() => said.join("|") === "No connection.|Connected as ada");
+  await ada.hears("Connected as ada");
+  await ada.waitFor(() => document.querySelector("#status :nth-child(2)").ariaHidden === "true");
+});
+
+scenario("a device that is offline connects when it is online again", { sizes: everySize }, async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada", anyWait);
+  await waitsAsLongAsPossible(ada);
+  for (let failures = 0; failures < 2; failures++) {
+    server.hangsUp();
+    await ada.reads("#status", "No connection. Next attempt in 1 s");
+    await ada.sleeps(1);
+    server = await stage.comes("ada");
+  }
+  server.hangsUp();
+  await ada.reads("#status", "No connection. Next attempt in 2 s");
+  await ada.goesOffline();
+  await ada.sleeps(1);
+  await ada.reads("#status", "This device is offline. Next attempt in 1 s");
+  await ada.fits();
+  await ada.goesOnline(); // the browser's own event
+  server = await stage.comes("ada");
+  server.welcomes("ada");
+  await ada.reads("#status", "Connected as ada");
+});
+
+scenario("looking at the page ends the wait", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada", anyWait);
+  server.hangsUp();
+  await ada.isDisconnected();
+  await ada.hides();
+  await stage.nobodyComes();
+  await ada.showsAgain();
+  server = await stage.comes("ada");
+  server.welcomes("ada");
+  await ada.isConnected();
+  await ada.hides();
+  await ada.showsAgain();
+  await stage.nobodyComes(); // a connection that works stays
+  server.sends();
+  await server.gets({});
+});
+
+scenario("a connection survives a short sleep of the computer", async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada", anyWait);
+  await computerSleeps(ada, server, silence - 1);
+  await stage.nobodyComes();
+  server.sends();
+  await server.gets({});
+});
+
+scenario("after a long sleep of the computer the page connects again", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada", anyWait);
+  await computerSleeps(ada, server, silence + 1);
+  await server.isLeft();
+  server = await stage.comes("ada");
+  server.welcomes("ada");
+  await ada.isConnected();
+  await stage.nobodyComes();
+});
+
+scenario("without a name nobody connects", async ({ openStage }) => {
+  const stage = await openStage();
+  const ada = await stage.newcomer();
+  const staysOut = async () => {
+    await networkComesBack(ada);
+    await ada.hides();
+    await ada.showsAgain();
+    await stage.nobodyComes();
+    await ada.reads("#status", "Not connected");
+  };
+  await staysOut();
+  await ada.types("server");
+  await ada.presses("Enter");
+  const server = await stage.comes("server");
+  server.sends({ kind: "error", text: "not this one" });
+  await server.isLeft();
+  await staysOut();
+});
+
+// waitsAsLongAsPossible makes every random wait as long as it can be.
+async function waitsAsLongAsPossible(person) {
+  await person.evaluates(() => { Math.random = () => 1; });
+}
+
+async function networkComesBack(person) {
+  await person.evaluates(() => { dispatchEvent(new Event("online")); });
+}
+
+// computerSleeps lets time pass while the timers stand still. The last frame
+// comes just before the sleep. After it, the person looks at the page.
+async function computerSleeps(person, server, seconds) {
+  const start = Date.now();
+  const setTime = (now) => { Date.now = () => now; };
+  await person.evaluates(setTime, start);
+  server.sends();
+  await server.gets({});
+  await person.hides();
+  await person.evaluates(setTime, start + seconds * 1000);
+  await person.showsAgain();
+}

@@ -1,0 +1,311 @@
+// The history: what is on the page after a reload and after a disconnect, and
+// older messages.
+
+import assert from "node:assert/strict";
+import { everySize, scenario } from "./lib/scenario.js";
+import { chat } from "./lib/stage.js";
+
+const historySize = 50; // messages in the first frame, and in each step back
+const gap = "… some messages may be missing here …";
+
+scenario("the history is there after a reload", async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await room.visitor("ada");
+  await ada.says("first");
+  await ada.says("second");
+  await ada.sees("ada: first", "ada: second");
+  await ada.opens();
+  await ada.isConnected();
+  await ada.sees("ada: first", "ada: second");
+  await ada.shows(2);
+});
+
+scenario("the page comes back by itself", { sizes: everySize }, async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await room.visitor("ada");
+  await ada.says("before");
+  await ada.sees("ada: before");
+  await ada.presses("Shift+Tab");
+  await ada.isOn("#log");
+
+  await whileAway(room, ada, () => room.chatter(2));
+  await ada.sees("ada: before", "bob: 1", "bob: 2");
+  await ada.shows(3);
+  await ada.isOn("#log"); // nobody has pressed a key: the focus stays
+});
+
+scenario("a possible gap in the history is marked", async ({ openRoom }) => {
+  const ada = await missesMessages(await openRoom(), historySize + 1);
+  await ada.waitFor((gap) => document.getElementById("messages").children[1].textContent === gap, gap);
+});
+
+scenario("a history without a gap has no mark", async ({ openRoom }) => {
+  const ada = await missesMessages(await openRoom(), historySize - 1);
+  await ada.shows(historySize);
+  await ada.waitFor((gap) => !document.getElementById("messages").textContent.includes(gap), gap);
+});
+
+// missesMessages returns a person who said something before so many messages.
+async function missesMessages(room, messages) {
+  const ada = await room.visitor("ada");
+  await ada.says("before");
+  await ada.sees("ada: before");
+  await whileAway(room, ada, () => room.chatter(messages));
+  await ada.sees(`bob: ${messages}`);
+  await ada.waitFor(() => document.querySelector("#messages li").textContent.endsWith("before"));
+  return ada;
+}
+
+scenario("a text that did not arrive is given back", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada");
+  await ada.says("hello?");
+  await server.gets({ text: "hello?" }); // and sends it to nobody
+  await ada.hasWritten("");
+  server.hangsUp();
+  await ada.hasWritten("hello?");
+
+  server = await stage.comes("ada");
+  server.welcomes("ada");
+  await ada.isConnected();
+  await ada.hasWritten("hello?");
+  await ada.shows(0);
+  await ada.presses("Enter");
+  await server.gets({ text: "hello?" });
+  await ada.hasWritten("");
+});
+
+scenario("a text that did arrive is not sent again", async ({ openStage }) => {
+  const ada = await losesTheAnswer(await openStage(), "");
+  await ada.hasWritten("");
+});
+
+scenario("what was typed after a text that did arrive stays", async ({ openStage }) => {
+  const ada = await losesTheAnswer(await openStage(), "more");
+  await ada.hasWritten("more");
+});
+
+// losesTheAnswer returns a person who said hello and typed more. The network
+// lost the answer, and the page found it in the history.
+async function losesTheAnswer(stage, more) {
+  let { person: ada, server } = await stage.visitor("ada");
+  await ada.says("hello");
+  await server.gets({ text: "hello" });
+  await ada.types(more);
+  server.hangsUp();
+  await ada.waitFor(() => document.getElementById("text").value.startsWith("hello"));
+
+  server = await stage.comes("ada");
+  server.welcomes("ada", chat(1, "ada", "hello"));
+  await ada.sees("ada: hello");
+  await ada.shows(1);
+  return ada;
+}
+
+scenario("the history is not read out", async ({ openRoom }) => {
+  const room = await openRoom();
+  await room.chatter(3);
+  const ada = await room.someone();
+  await ada.beforeThePage(notesWhatIsLive);
+  await ada.opens();
+  await ada.isOn("#name");
+  await ada.joins("ada");
+  await ada.sees("bob: 1", "bob: 2", "bob: 3");
+  await ada.waitFor(() => document.getElementById("log").getAttribute("aria-live") === "polite");
+  await ada.says("later");
+  await ada.sees("ada: later");
+  await hasAdded(ada, "1 off", "2 off", "3 off", "later polite");
+  await ada.hears("later");
+});
+
+scenario("times are local", async ({ openRoom }) => {
+  const zone = "Asia/Kolkata"; // half an hour off: no machine is in this zone by chance
+  const room = await openRoom();
+  await room.chatter(1);
+  const at = await timeOfTheFirst(room);
+  const ada = await room.newcomer();
+  await ada.livesIn(zone);
+  await ada.joins("ada");
+  await ada.sees("bob: 1");
+  await ada.waitFor((at, timeZone) => {
+    const time = document.querySelector("#messages time");
+    return time.dateTime === at && time.textContent === new Date(at).toLocaleTimeString([], { timeStyle: "short", timeZone });
+  }, at, zone);
+});
+
+scenario("times are in the language of the browser", {
+  skip: { firefox: "puppeteer has no command for the language of a window" },
+}, async ({ openRoom }) => {
+  const room = await openRoom();
+  await room.chatter(1);
+  const at = await timeOfTheFirst(room);
+  const ada = await room.newcomer();
+  await ada.livesIn("Asia/Kolkata");
+  const devTools = await ada.page.createCDPSession();
+  try {
+    await devTools.send("Emulation.setLocaleOverride", { locale: "de-DE" });
+    await ada.joins("ada");
+    await ada.sees("bob: 1");
+    const later = Date.parse(at) + 5.5 * 60 * 60 * 1000;
+    await ada.reads("#messages time", new Date(later).toISOString().slice(11, 16)); // 24 hours, two digits each
+  } finally {
+    await devTools.detach(); // and the override ends
+  }
+});
+
+async function timeOfTheFirst(room) {
+  const eve = await room.withoutBrowser("eve");
+  const { at } = await eve.hears(({ kind }) => kind === "chat");
+  return at;
+}
+
+scenario("scrolling up loads older messages", { sizes: everySize }, async ({ openRoom }) => {
+  const room = await openRoom();
+  await room.chatter(2 * historySize + 20);
+  const ada = await room.visitor("ada");
+  await showsNumbers(ada, historySize, 2 * historySize + 20);
+  await ada.waitFor(() => document.getElementById("log").scrollTop === 0); // the newest is in view
+
+  await ada.presses("Shift+Tab");
+  await ada.isOn("#log");
+  for (const loaded of [2 * historySize, 2 * historySize + 20]) {
+    room.network.stall(); // until we know where the text is that ada reads
+    await goesToTheTop(ada);
+    const before = await ada.evaluates(() => {
+      window.reading = document.querySelectorAll("#messages span")[1];
+      return window.reading.getBoundingClientRect().top;
+    });
+    room.network.flow();
+    await showsNumbers(ada, loaded, 2 * historySize + 20);
+    const after = await ada.evaluates(() => window.reading.getBoundingClientRect().top);
+    assert.ok(Math.abs(after - before) <= 3, `what ada reads has moved by ${after - before} pixels`);
+  }
+
+  // Those were all messages. Ada, further up, is left alone, and her page asks no more.
+  await goesToTheTop(ada);
+  const bob = await room.withoutBrowser("bob");
+  await bob.says("live");
+  await ada.sees(`bob: ${2 * historySize + 20}`, "bob: live");
+  await ada.waitFor(() => !document.getElementById("news").hidden);
+  const asked = ada.requests.filter((address) => new URL(address).pathname === "/history");
+  assert.equal(asked.length, 2, `the page asked for ${asked}`);
+});
+
+// Where fifty messages do not fill the log, there is nothing to scroll.
+scenario("a high screen is filled", async ({ openRoom }) => {
+  const room = await openRoom();
+  await room.chatter(2 * historySize + 20);
+  const ada = await room.newcomer();
+  await ada.resizes({ width: 1000, height: 2500 });
+  await ada.joins("ada");
+  await showsNumbers(ada, 2 * historySize, 2 * historySize + 20);
+  await ada.waitFor(() => {
+    const log = document.getElementById("log");
+    return log.scrollHeight > log.clientHeight && log.scrollTop > -40;
+  });
+});
+
+// Days and groups go on across the seam of two steps as if there were none.
+scenario("there is no seam among older messages", async ({ openStage }) => {
+  const stage = await openStage();
+  const asked = [];
+  stage.history = (request, response) => {
+    asked.push(new URL(request.url, stage.origin).searchParams.get("before"));
+    response.end(JSON.stringify([
+      chat(97, "bob", "the day before", "2024-02-25T12:00:00Z"),
+      chat(98, "cleo", "hello", "2024-02-26T13:38:00Z"),
+      chat(99, "bob", "older", "2024-02-26T13:39:00Z"),
+    ]));
+  };
+  const { person: ada, server } = await stage.visitor("ada");
+  await ada.resizes({ width: 1000, height: 300 });
+  for (let n = 0; n < 20; n++) server.sends(chat(100 + n, "bob", String(n), "2024-02-26T13:40:00Z"));
+  await ada.sees("bob: 18", "bob: 19");
+  await beginsWith(ada, "day", "chat 0");
+
+  await ada.evaluates(notesWhatIsLive);
+  await ada.presses("Shift+Tab");
+  await ada.isOn("#log");
+  await ada.presses("Home");
+  await beginsWith(ada, "day", "chat the day before", "day", "chat hello", "chat older", "chat again 0", "chat again 1");
+  await hasAdded(ada, "the day before off", "hello off", "older off", "0 off"); // old messages are not read out
+  await ada.waitFor(() => document.getElementById("log").ariaLive === "polite");
+  assert.deepEqual(asked, ["100"]);
+});
+
+// A server that cannot answer is asked again a little later, without another scroll.
+scenario("older messages can come later", async ({ openStage }) => {
+  const stage = await openStage();
+  let asked = 0;
+  stage.history = (request, response) => {
+    asked++;
+    if (asked === 1) response.writeHead(503).end("this message is not saved yet\n");
+    else if (asked === 2) response.end("<!doctype html>Please log in to this network."); // a proxy's page
+    else response.end(JSON.stringify([chat(1, "bob", "at last")]));
+  };
+  const { person: ada, server } = await stage.visitor("ada");
+  ada.expects("503");
+  await ada.resizes({ width: 1000, height: 300 });
+  for (let n = 0; n < 20; n++) server.sends(chat(100 + n, "bob", String(n)));
+  await ada.sees("bob: 19");
+  await ada.presses("Shift+Tab");
+  await ada.isOn("#log");
+  await ada.presses("Home");
+  await ada.waitFor(() => document.querySelector("#messages span").textContent === "at last");
+  await ada.shows(21);
+  assert.equal(asked, 3);
+});
+
+// whileAway cuts the network between the page and the server, and connects them
+// again after something has happened in the room.
+async function whileAway(room, person, happens) {
+  person.expects("ws://"); // attempts that fail
+  room.network.refuse();
+  await person.isDisconnected();
+  await happens();
+  room.network.accept();
+  await person.isConnected();
+}
+
+async function goesToTheTop(person) {
+  await person.presses("Home");
+  await person.waitFor(() => {
+    const log = document.getElementById("log");
+    return log.scrollTop - 1 <= log.clientHeight - log.scrollHeight;
+  });
+}
+
+// showsNumbers waits until the page shows so many messages, which are numbers
+// in their order and end with the newest, each once.
+async function showsNumbers(person, count, newest) {
+  await person.waitFor((count, newest) => {
+    const numbers = [...document.querySelectorAll("#messages span")].map((text) => Number(text.textContent));
+    return numbers.length === count && numbers.every((number, i) => number === newest - count + 1 + i);
+  }, count, newest);
+}
+
+// beginsWith waits until the list begins with these items: "day", or the class
+// and the text of a message.
+async function beginsWith(person, ...want) {
+  await person.waitFor((want) => {
+    const items = [...document.getElementById("messages").children].slice(0, want.length);
+    const shown = items.map((item) => [item.className, item.querySelector("span")?.textContent].filter(Boolean).join(" "));
+    return JSON.stringify(shown) === JSON.stringify(want);
+  }, want);
+}
+
+// notesWhatIsLive runs in the page. It notes each message that is added, and
+// whether a screen reader would read it out.
+function notesWhatIsLive() {
+  window.added = [];
+  new MutationObserver((changes) => {
+    for (const item of changes.flatMap((change) => [...change.addedNodes])) {
+      const text = item.tagName === "LI" && item.querySelector("span");
+      if (text) window.added.push(`${text.textContent} ${document.getElementById("log").getAttribute("aria-live")}`);
+    }
+  }).observe(document, { childList: true, subtree: true });
+}
+
+async function hasAdded(person, ...want) {
+  await person.waitFor((want) => JSON.stringify(window.added) === JSON.stringify(want), want);
+}

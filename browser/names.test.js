@@ -1,0 +1,213 @@
+// The name: how the page asks for it, and how it is shown.
+
+import assert from "node:assert/strict";
+import { everySize, scenario } from "./lib/scenario.js";
+
+const maxName = 32; // characters
+const maxText = 2000;
+const tooLongName = "this name is too long: 32 characters are the most";
+const hiddenInName = "a name may not contain control or invisible characters";
+const emptyName = "a name needs at least one visible character";
+const serverName = "this name is the server's own: please choose another";
+const tooLongText = (length) => `too long: ${length} characters, and 2000 are the most`;
+
+scenario("a name is asked for once", async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await room.newcomer();
+  await ada.types(" Ada ");
+  await ada.presses("Enter");
+  await isCalled(ada, "Ada");
+
+  await ada.opens(); // a reload
+  await isCalled(ada, "Ada");
+  await ada.opens("about:blank"); // and back, some other day
+  await ada.opens();
+  await isCalled(ada, "Ada");
+});
+
+scenario("a bad name is asked for again", { sizes: everySize }, async ({ openRoom }) => {
+  const ada = await (await openRoom()).newcomer();
+  for (const [name, error] of [
+    ["", emptyName],
+    ["a".repeat(maxName + 1), tooLongName],
+    ["\u202eada", hiddenInName],
+    ["Server", serverName],
+  ]) {
+    await ada.replaces("#name", name);
+    await ada.presses("Enter");
+    await isTold(ada, "Your name", "#name", error);
+    await ada.waitFor((name) => document.getElementById("name").value === name, name);
+    await ada.isOn("#name");
+  }
+  await ada.presses("End");
+  await ada.types("-less Ada");
+  await ada.presses("Enter");
+  await isCalled(ada, "Server-less Ada");
+});
+
+// A name that was good once may be reserved today.
+scenario("a remembered name can be refused", async ({ openRoom }) => {
+  const ada = await (await openRoom()).newcomer();
+  await ada.evaluates(() => localStorage.setItem("name", "server"));
+  await ada.opens();
+  await isTold(ada, "Your name", "#name", serverName);
+  await ada.isOn("#name");
+});
+
+// While the page tries to connect, there is nothing to answer. A second answer
+// would be a second connection.
+scenario("a name given while the server is away is enough", async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await room.newcomer();
+  ada.expects("ws://"); // attempts that fail
+  await room.stop();
+  await ada.types("ada");
+  await ada.presses("Enter");
+  await ada.waitFor(() => document.getElementById("status").textContent.includes("No connection"));
+  await ada.waitFor(() => !document.getElementById("join").checkVisibility());
+  await ada.presses("Enter");
+
+  await room.start();
+  await ada.isConnected();
+  await ada.says("once");
+  await ada.sees("ada: once");
+  await ada.says("only");
+  await ada.sees("ada: once", "ada: only");
+  await ada.shows(2); // none of them twice
+});
+
+scenario("a text that is too long is given back", { sizes: everySize }, async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await room.visitor("ada");
+  const bob = await room.visitor("bob");
+  const long = `${"long ".repeat(400)}!`;
+  await ada.says(long);
+  await isTold(ada, "Message", "#text", tooLongText(long.length));
+  await ada.hasWritten(long);
+  await ada.isOn("#text");
+  await ada.fits();
+
+  await ada.isConnected();
+  await ada.replaces("#text", "short");
+  await ada.presses("Enter");
+  await ada.sees("ada: short");
+  await ada.waitFor(() => !document.getElementById("text-error").checkVisibility());
+  await bob.sees("ada: short");
+  await bob.waitFor(() => document.querySelectorAll("#messages .chat").length === 1);
+});
+
+// The server sends at most one error a second, and does not answer the second
+// text: a page that waited for this answer would never send again.
+scenario("a text can be refused twice", async ({ openRoom }) => {
+  const ada = await (await openRoom()).visitor("ada");
+  const long = "a".repeat(maxText + 1);
+  await ada.says(long);
+  await ada.hasWritten(long);
+  await ada.presses("Enter");
+  await ada.hasWritten(long);
+
+  await ada.isConnected();
+  await ada.replaces("#text", "short");
+  await ada.presses("Enter");
+  await ada.sees("ada: short");
+});
+
+scenario("joining needs no mouse", { sizes: everySize }, async ({ openRoom }) => {
+  const ada = await (await openRoom()).newcomer();
+  await ada.types("ada");
+  await ada.presses("Tab");
+  await ada.isOn("#join button");
+  await ada.presses("Shift+Tab");
+  await ada.isOn("#name");
+  await ada.presses("Tab");
+  await ada.presses("Enter");
+  await ada.isConnected();
+  await ada.isOn("#text");
+});
+
+scenario("names of all scripts come first in the line", { sizes: everySize }, async ({ openRoom }) => {
+  const room = await openRoom();
+  const bob = await room.visitor("bob");
+  const ada = await room.newcomer();
+  for (const { name, text, side } of [
+    { name: "Ada", text: "Hello, שלום!", side: "left" },
+    { name: "ליאת", text: "שלום לכולם, Hello!", side: "right" },
+    { name: "مريم", text: "مرحبا بالجميع 👋", side: "right" },
+    { name: "👩‍💻 Ada", text: "👋 hello 👩‍👩‍👧‍👦", side: "left" },
+    { name: "李 (Li)", text: "你好", side: "left" },
+  ]) {
+    await ada.evaluates(() => localStorage.clear());
+    await ada.opens(); // to be asked for a name
+    await ada.isOn("#name");
+    await ada.joins(name);
+    await isCalled(ada, name);
+    await ada.says(text);
+    await bob.sees(`${name}: ${text}`);
+    await seesTheNameFirst(bob);
+    await seesTheTextOnThe(bob, side);
+  }
+});
+
+scenario("a name is not markup", async ({ openRoom }) => {
+  const name = "<img src=nope onerror=alert(1)>";
+  const room = await openRoom();
+  const bob = await room.visitor("bob");
+  const eve = await room.visitor(name);
+  await isCalled(eve, name);
+  await eve.says("hello");
+  for (const person of [bob, eve]) {
+    await person.sees(`${name}: hello`);
+    await person.knows(name, "bob");
+    await person.waitFor(() => document.querySelector("#status span *, #messages b *, #here li *, img") === null);
+  }
+});
+
+// isCalled waits until the page says that it is connected under this name.
+async function isCalled(person, name) {
+  await person.isConnected();
+  await person.waitFor((name) => !document.getElementById("join").checkVisibility() &&
+    document.getElementById("status").textContent === `Connected as ${name}`, name);
+}
+
+// isTold waits until an error stands right below a field, for the eye, and is
+// the description of the field with this label, for a screen reader.
+async function isTold(person, label, selector, words) {
+  await person.waitFor((selector, words) => {
+    const field = document.querySelector(selector);
+    const error = field.parentElement.querySelector(".error");
+    const gap = error.getBoundingClientRect().top - field.getBoundingClientRect().bottom;
+    return error.innerText === words && gap >= 0 && gap < 20;
+  }, selector, words);
+  const field = await person.page.$(`aria/${label}[role="textbox"]`);
+  assert.ok(field, `a screen reader finds no field ${label}`);
+  const { id, descriptions } = await field.evaluate((field) => ({
+    id: field.id,
+    descriptions: field.getAttribute("aria-describedby")?.split(" ").map((id) => document.getElementById(id)?.textContent),
+  }));
+  assert.equal(`#${id}`, selector, `the field ${label} is another one`);
+  assert.deepEqual(descriptions, [words], `a screen reader does not read out the error with the field ${label}`);
+  if (person.browser.kind !== "chromium") return; // Firefox does not show its accessibility tree
+  const { description } = await person.page.accessibility.snapshot({ root: field });
+  assert.equal(description, words, `Chromium's accessibility tree has another description of the field ${label}`);
+}
+
+// seesTheNameFirst waits until the last message begins with the name, whatever
+// the direction in which people read it.
+async function seesTheNameFirst(person) {
+  await person.waitFor(() => {
+    const item = [...document.querySelectorAll("#messages li:has(span)")].at(-1);
+    const edge = item.getBoundingClientRect().left;
+    const [name, time] = ["b", "time"].map((part) => item.querySelector(part).getBoundingClientRect());
+    return Math.abs(name.left - edge) < 1 && name.right < time.left && name.height < 40;
+  });
+}
+
+// seesTheTextOnThe waits until the last text begins on that side.
+async function seesTheTextOnThe(person, side) {
+  await person.waitFor((side) => {
+    const text = [...document.querySelectorAll("#messages li span")].at(-1);
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    return Math.abs(range.getBoundingClientRect()[side] - text.getBoundingClientRect()[side]) < 1;
+  }, side);
+}
