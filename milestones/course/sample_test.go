@@ -1,4 +1,4 @@
-package milestones
+package course
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// sample is a course in miniature, with a history that each row of the
-// self-test changes a little before it is built.
+// sample is a small course. Each row of the self-tests changes its history a
+// little before building it.
 type sample struct {
 	t       *testing.T
 	commits []*sampleCommit
@@ -17,11 +17,11 @@ type sample struct {
 type sampleCommit struct {
 	message string
 	files   map[string]string
-	parents []int // indexes; nil for the commit before
+	parents []int // indexes; nil means the commit before
 }
 
-// replace changes a text in a file of one commit. That the text is there is
-// part of the test: otherwise a row would show nothing.
+// replace changes a text in a file of one commit. It fails if the text is
+// missing: the row would then change nothing.
 func (s *sample) replace(at int, file, old, becomes string) {
 	s.t.Helper()
 	text := s.commits[at].files[file]
@@ -31,7 +31,8 @@ func (s *sample) replace(at int, file, old, becomes string) {
 	s.commits[at].files[file] = strings.Replace(text, old, becomes, 1)
 }
 
-// edit changes a chapter after its milestone, whose commit stays the same.
+// edit changes a chapter after its milestone, so the milestone's commit stays
+// the same.
 func (s *sample) edit(file, old, becomes string) {
 	s.t.Helper()
 	if s.commits[later].files[file] == "" {
@@ -49,19 +50,14 @@ func (s *sample) reword(at int, old, becomes string) {
 	s.commits[at].message = strings.Replace(s.commits[at].message, old, becomes, 1)
 }
 
-// build makes a repository with this history and loads it as a course.
-func (s *sample) build() *course {
+// build makes a repository with this history and loads the course in it.
+func (s *sample) build() *Course {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	s.git(dir, "", "init", "--quiet", "--template=", "--initial-branch=main")
 	s.git(dir, s.stream(), "fast-import", "--quiet")
 	s.git(dir, "", "reset", "--quiet", "--hard")
-	return s.load(dir)
-}
-
-func (s *sample) load(dir string) *course {
-	s.t.Helper()
-	c, err := loadCourse(s.t.Context(), dir)
+	c, err := Load(dir)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -78,17 +74,17 @@ func (s *sample) git(dir, stdin string, args ...string) {
 	}
 }
 
-// stream writes the history down for git fast-import.
+// stream writes the history for git fast-import.
 func (s *sample) stream() string {
 	var out strings.Builder
-	for i, one := range s.commits {
+	for i, commit := range s.commits {
 		fmt.Fprintf(&out, "commit refs/heads/main\nmark :%d\n", i+1)
 		fmt.Fprintf(&out, "committer Ada <ada@example.org> %d +0000\n", 1_700_000_000+i)
-		fmt.Fprintf(&out, "data %d\n%s\n", len(one.message), one.message)
-		for j, parent := range one.parents {
+		fmt.Fprintf(&out, "data %d\n%s\n", len(commit.message), commit.message)
+		for j, parent := range commit.parents {
 			fmt.Fprintf(&out, "%s :%d\n", []string{"from", "merge"}[min(j, 1)], parent+1)
 		}
-		for name, text := range one.files {
+		for name, text := range commit.files {
 			fmt.Fprintf(&out, "M 100644 inline %s\ndata %d\n%s\n", name, len(text), text)
 		}
 		out.WriteString("\n")
@@ -96,28 +92,39 @@ func (s *sample) stream() string {
 	return out.String()
 }
 
-// newSample is a course that passes every check: two milestones, and a
-// mistake in the first that was found later.
+// The indexes of the sample's commits, and the chapters that its rows change.
+const (
+	first, second, pageFix, later = 1, 2, 3, 4
+
+	chapterOne = "milestones/01-basics.md"
+	chapterTwo = "milestones/02-hub.md"
+)
+
+// newSample is a course that passes every check: two milestones, and two
+// mistakes in the first that were found later.
 func newSample(t *testing.T) *sample {
 	filler := strings.Repeat("Plain words fill the chapter here.\n", 100)
 	ticks := strings.NewReplacer("~", "`", "FILLER\n", filler)
-	chapterTwo := ticks.Replace(sampleChapterTwo)
 	return &sample{t: t, commits: []*sampleCommit{
 		{message: "chore: an empty module", files: map[string]string{"go.mod": "module chat\n\ngo 1.26\n"}},
-		{message: subjects()[0] + "\n\nA greeting.\n", files: map[string]string{
+		{message: plans()[0].subject + "\n\nA greeting.\n", files: map[string]string{
 			"main.go": sampleMain, "main_test.go": sampleMainTest, "static/chat.js": sampleScript,
-			"LEARNINGS.md":            ticks.Replace(sampleLearningsOne),
-			"milestones/01-basics.md": ticks.Replace(sampleChapterOne),
+			"LEARNINGS.md": ticks.Replace(sampleLearningsOne),
+			chapterOne:     ticks.Replace(sampleChapterOne),
 		}},
-		{message: subjects()[1] + "\n\nA hub.\n", files: map[string]string{
+		{message: plans()[1].subject + "\n\nA hub.\n", files: map[string]string{
 			"main.go": strings.Replace(sampleMain, `"ada"`, `"bob"`, 1), "hub.go": sampleHub, "hub_test.go": sampleHubTest,
+			"browser/page.test.js": sampleBrowserTest,
 			"LEARNINGS.md":         ticks.Replace(sampleLearningsOne + sampleLearningsTwo),
 			"README.md":            ticks.Replace(sampleReadme),
-			"milestones/02-hub.md": chapterTwo,
+			chapterTwo:             ticks.Replace(sampleChapterTwo),
+		}},
+		{message: "fix: the page greets everyone\n\nFixes-Milestone: 1\n", files: map[string]string{
+			"browser/page.test.js": sampleBrowserTest + sampleLaterBrowserTest,
 		}},
 		{message: "fix: greet people without a name, too\n\nNobody was greeted.\n\nFixes-Milestone: 1\n", files: map[string]string{
-			"main_test.go":            sampleMainTest + sampleLaterTest,
-			"milestones/01-basics.md": ticks.Replace(sampleChapterOne + sampleFoundLater),
+			"main_test.go": sampleMainTest + sampleLaterTest,
+			chapterOne:     ticks.Replace(sampleChapterOne + sampleFoundLater),
 		}},
 	}}
 }

@@ -1,57 +1,23 @@
-package milestones
+package course
 
 import (
 	"context"
 	"fmt"
 	"net"
-	"os/exec"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 )
 
-func TestOutputs(t *testing.T) {
-	c := openSlowCourse(t)
-	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("console blocks are run by bash, and there is none here")
-	}
-	c.report(t, checkOutputs(c))
-}
-
-// checkOutputs runs the console blocks, one at a time: they share port 8080.
-func checkOutputs(c *course) []string {
-	var problems []string
-	for _, chapter := range c.chapters {
-		for _, b := range chapter.blocks {
-			if b.lang != "console" || b.has("unchecked") {
-				continue
-			}
-			at, wrong := c.commitOf(chapter, b)
-			if wrong != "" {
-				problems = append(problems, wrong)
-				continue
-			}
-			problems = append(problems, c.verify(claim{"output", at.hash, blockKey(b)}, func(w *worktree) []string {
-				if wrong := consoleProblem(w, b); wrong != "" {
-					return []string{b.problem("%s", wrong)}
-				}
-				return nil
-			})...)
-		}
-	}
-	return problems
-}
-
-// step is a command of a console block, and what is quoted below it.
+// step is a command of a console block, and the output quoted below it.
 type step struct {
 	command string
 	quoted  []string
 }
 
-func splitSteps(b *block) ([]step, string) {
+func splitSteps(b *Block) ([]step, string) {
 	var steps []step
-	for _, l := range b.body {
+	for _, l := range b.Body {
 		command, isCommand := strings.CutPrefix(l, "$ ")
 		switch {
 		case isCommand:
@@ -59,7 +25,7 @@ func splitSteps(b *block) ([]step, string) {
 		case len(steps) > 0:
 			steps[len(steps)-1].quoted = append(steps[len(steps)-1].quoted, l)
 		case strings.TrimSpace(l) != "":
-			return nil, "begins with an output: a command line, with \"$ \" before it, comes first"
+			return nil, "begins with an output: begin with a command, with \"$ \" before it"
 		}
 	}
 	if len(steps) == 0 {
@@ -68,19 +34,20 @@ func splitSteps(b *block) ([]step, string) {
 	return steps, ""
 }
 
-// background says whether a command goes on while the next one runs.
+// background reports whether a command goes on while the next one runs.
 func (s step) background() bool {
 	return strings.HasSuffix(strings.TrimSpace(s.command), " &")
 }
 
-// consoleProblem runs a block and says where its output is another one.
-func consoleProblem(w *worktree, b *block) string {
+// consoleProblem runs a block and reports the first difference between what it
+// prints and what the chapter quotes.
+func consoleProblem(w *worktree, b *Block) string {
 	steps, wrong := splitSteps(b)
 	if wrong != "" {
 		return wrong
 	}
 	if portTaken(w.port) {
-		return "port " + w.port + " is taken by another program, and console blocks use it for real: end that program first"
+		return "port " + w.port + " is in use by another program, and console blocks need it: stop that program first"
 	}
 	s, err := startSession(w)
 	if err != nil {
@@ -107,9 +74,9 @@ func consoleProblem(w *worktree, b *block) string {
 	return ""
 }
 
-// awaitStep waits until a command has ended and all that was printed since
-// the beginning of the block is what the chapter quotes. A server in the
-// background may print its part a little later.
+// awaitStep waits until a command has ended and everything printed since the
+// beginning of the block is what the chapter quotes. A server in the background
+// may print its part a little later.
 func awaitStep(ctx context.Context, s *session, number int, one step, want []string, background bool) string {
 	printed, ok := s.until(ctx, func(_ string, ended int) bool { return ended >= number })
 	if !ok {
@@ -131,30 +98,31 @@ func awaitStep(ctx context.Context, s *session, number int, one step, want []str
 	if matches(printed) {
 		return ""
 	}
-	return fmt.Sprintf("after $ %s the output is another one (- chapter, + found, masked):\n%s",
+	return fmt.Sprintf("after $ %s the output differs (- chapter, + printed, masked):\n%s",
 		one.command, diffLines(want, maskLines(printed)))
 }
 
-// hopeless says that no further line can make the output match: there are
-// enough whole lines already, and the caller has seen that they are others.
+// hopeless reports that no further line can make the output match: there are
+// enough whole lines already, and the caller knows that they do not match.
 func hopeless(want []string, printed string) bool {
 	whole := printed[:strings.LastIndex(printed, "\n")+1]
 	return !slices.Contains(want, "…") && len(maskLines(whole)) >= max(len(want), 1)
 }
 
-// settle gives a server in the background the time to print what the
+// settle gives a server in the background time to print something that the
 // chapter does not quote.
 func settle(ctx context.Context, s *session, want []string) string {
 	ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 	defer cancel()
 	printed, _ := s.until(ctx, func(string, int) bool { return false })
 	if got := maskLines(printed); !matchLines(want, got) {
-		return "in the end there is more output (- chapter, + found, masked):\n" + diffLines(want, got)
+		return "at the end there is more output (- chapter, + printed, masked):\n" + diffLines(want, got)
 	}
 	return ""
 }
 
-// portTaken gives a server that was just ended a moment to disappear.
+// portTaken waits up to two seconds, because the server of the block before may
+// not have ended yet.
 func portTaken(port string) bool {
 	for range 20 {
 		listener, err := net.Listen("tcp", "localhost:"+port)

@@ -1,10 +1,10 @@
 //go:build !unix
 
-package milestones
+package course
 
 import "os/exec"
 
-// Without process groups only the command itself can be ended.
+// Without process groups only the command itself can be killed.
 func ownGroup(*exec.Cmd) {}
 
 func endGroup(cmd *exec.Cmd) error {

@@ -1,4 +1,4 @@
-package milestones
+package course
 
 import (
 	"regexp"
@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// mask is the one rule by which outputs are compared: what differs from run
-// to run becomes "·", and a run of blanks counts as one. WRITING.md has it in
-// words.
+// mask is the one rule for comparing outputs: it replaces whatever differs
+// from run to run with "·", and each run of blanks with one blank. WRITING.md
+// describes it in words.
 func mask(text string) string {
 	const clock = `\d{2}:\d{2}:\d{2}(\.\d+)?`
 	rules := []struct{ pattern, becomes string }{
 		{`\d{4}[-/]\d{2}[-/]\d{2}([T ]` + clock + `)?(Z|[+-]\d{2}:?\d{2})?`, "·"},      // dates, with their time
-		{`(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} \w{3} \d{4} ` + clock + `( GMT)?`, "·"}, // the dates of HTTP
+		{`(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} \w{3} \d{4} ` + clock + `( GMT)?`, "·"}, // dates in HTTP headers
 		{`\b` + clock, "·"}, // times of day
 		{`(localhost|\b\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:]*\]):\d+`, "$1:·"}, // ports after an address
 		{`\b0x[0-9a-fA-F]+`, "·"},
@@ -21,7 +21,7 @@ func mask(text string) string {
 		{`\b([pP][iI][dD]"?[ =:]+)\d+`, "$1·"},
 		{`\b(\d+(\.\d+)?(ns|µs|ms|s|m|h))+\b`, "·"}, // durations
 		{`\b\d+(\.\d+)? ns/op`, "· ns/op"},
-		{`\(cached\)`, "·"}, // stands where go test has a duration
+		{`\(cached\)`, "·"}, // go test prints it in place of a duration
 		{`[ \t]+`, " "},
 	}
 	for _, rule := range rules {
@@ -30,8 +30,8 @@ func mask(text string) string {
 	return strings.TrimSpace(text)
 }
 
-// maskLines masks each line, and leaves out blank lines and what a shell says
-// about its jobs.
+// maskLines masks each line. It removes blank lines and the lines in which a
+// shell reports on its jobs.
 func maskLines(text string) []string {
 	chatter := regexp.MustCompile(`^\[\d+\][+-]?( |$)|^\S+: line \d+: +\d+ (Terminated|Killed|Interrupt|Hangup|Done|Exit)`)
 	var lines []string
@@ -43,7 +43,7 @@ func maskLines(text string) []string {
 	return lines
 }
 
-// matchLines compares outputs; "…" alone on a line of want stands for any
+// matchLines compares outputs. A line of want that is only "…" stands for any
 // number of lines.
 func matchLines(want, got []string) bool {
 	pieces := [][]string{nil}
@@ -72,8 +72,20 @@ func matchLines(want, got []string) bool {
 	return true
 }
 
-// diffLines shows two outputs as one: "- " expected by the chapter, "+ "
-// found. Found lines that a "…" may stand for are left out.
+// indexLines returns the index of the first place where text has the lines of
+// piece one after another, or -1.
+func indexLines(text, piece []string) int {
+	for i := range len(text) - len(piece) + 1 {
+		if slices.Equal(text[i:i+len(piece)], piece) {
+			return i
+		}
+	}
+	return -1
+}
+
+// diffLines shows two outputs as one: "- " marks a line that the chapter
+// quotes, "+ " a line that was printed. It omits printed lines that a "…" may
+// stand for.
 func diffLines(want, got []string) string {
 	want, got = want[:min(len(want), 200)], got[:min(len(got), 200)]
 	common := commonLines(want, got)
@@ -103,8 +115,8 @@ func diffLines(want, got []string) string {
 	return strings.Join(out, "\n")
 }
 
-// commonLines is the usual table for a diff: how many lines the ends of two
-// texts, from i and j on, have in common.
+// commonLines is the usual table of a diff: table[i][j] is the number of lines
+// that a from i on and b from j on have in common.
 func commonLines(a, b []string) [][]int {
 	table := make([][]int, len(a)+1)
 	for i := range table {

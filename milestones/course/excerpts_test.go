@@ -1,7 +1,6 @@
-package milestones
+package course
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,12 +15,12 @@ func TestExcerpts(t *testing.T) {
 	c.report(t, slices.Concat(checkExcerpts(c), checkDocuments(c)))
 }
 
-// checkExcerpts holds the code quoted in chapters against their commits.
-func checkExcerpts(c *course) []string {
+// checkExcerpts compares the code quoted in chapters with their commits.
+func checkExcerpts(c *Course) []string {
 	var problems []string
-	for _, chapter := range c.chapters {
-		for _, b := range chapter.blocks {
-			if !isCode(b.lang) || !b.has("file") {
+	for _, chapter := range c.Chapters {
+		for _, b := range chapter.Blocks {
+			if !isCode(b.Lang) || !b.Has("file") {
 				continue
 			}
 			from, wrong := c.commitOf(chapter, b)
@@ -29,21 +28,21 @@ func checkExcerpts(c *course) []string {
 				problems = append(problems, wrong)
 				continue
 			}
-			files, err := c.tree(from.hash)
+			files, err := c.tree(from.Hash)
 			if err != nil {
 				problems = append(problems, b.problem("%v", err))
 				continue
 			}
-			text, ok := files[b.attrs["file"]]
-			problems = append(problems, excerptProblem(b, text, ok, fmt.Sprintf("milestone %d (%.7s)", from.milestone, from.hash))...)
+			text, ok := files[b.Attrs["file"]]
+			problems = append(problems, excerptProblem(b, text, ok, from.String())...)
 		}
 	}
 	return problems
 }
 
-// checkDocuments does the same for the documents that are no chapters; they
-// speak of the newest state, that is of the working tree.
-func checkDocuments(c *course) []string {
+// checkDocuments does the same for the documents that are not chapters. They
+// describe the newest state, so they are compared with the working tree.
+func checkDocuments(c *Course) []string {
 	var problems []string
 	for _, name := range []string{"README.md", "LEARNINGS.md", "milestones/README.md"} {
 		doc, err := c.document(name)
@@ -55,9 +54,9 @@ func checkDocuments(c *course) []string {
 			continue
 		}
 		problems = append(problems, checkMarkup(doc)...)
-		for _, b := range doc.blocks {
-			if isCode(b.lang) && b.has("file") {
-				path := filepath.FromSlash(b.attrs["file"])
+		for _, b := range doc.Blocks {
+			if isCode(b.Lang) && b.Has("file") {
+				path := filepath.FromSlash(b.Attrs["file"])
 				text, err := fs.ReadFile(os.DirFS(c.dir), filepath.ToSlash(path))
 				problems = append(problems, excerptProblem(b, string(text), err == nil, "the working tree")...)
 			}
@@ -66,13 +65,13 @@ func checkDocuments(c *course) []string {
 	return problems
 }
 
-// excerptProblem looks for the pieces of an excerpt in a file, in order.
-func excerptProblem(b *block, text string, exists bool, where string) []string {
-	name := b.attrs["file"]
+// excerptProblem looks for the pieces of an excerpt in a file, in their order.
+func excerptProblem(b *Block, text string, exists bool, where string) []string {
+	name := b.Attrs["file"]
 	if !exists {
 		return []string{b.problem("there is no file %s in %s", name, where)}
 	}
-	pieces := splitPieces(b.body)
+	pieces := splitPieces(b.Body)
 	if len(pieces) == 0 {
 		return []string{b.problem("quotes nothing")}
 	}
@@ -85,16 +84,16 @@ func excerptProblem(b *block, text string, exists bool, where string) []string {
 			continue
 		}
 		if indexLines(file, piece) >= 0 {
-			return []string{b.problem("“%s” stands in %s of %s, but before the piece above it: put the pieces in the order of the file",
+			return []string{b.problem("“%s” is in %s of %s, but before the piece above it: put the pieces in the order of the file",
 				strings.TrimSpace(piece[0]), name, where)}
 		}
-		return []string{b.problem("does not stand like this in %s of %s.\n%s", name, where, nearestPlace(piece, file))}
+		return []string{b.problem("is not in %s of %s as quoted.\n%s", name, where, nearestPlace(piece, file))}
 	}
 	return nil
 }
 
-// splitPieces cuts an excerpt at the lines that skip: only "…", perhaps
-// behind a comment mark.
+// splitPieces cuts an excerpt at the lines that consist of "…", bare or as a
+// comment.
 func splitPieces(body []string) [][]string {
 	skip := regexp.MustCompile(`^\s*(//|#|/\*|<!--|--)?\s*…\s*(\*/|-->)?\s*$`)
 	var pieces [][]string
@@ -110,13 +109,4 @@ func splitPieces(body []string) [][]string {
 		piece = nil
 	}
 	return pieces
-}
-
-func indexLines(file, piece []string) int {
-	for i := range len(file) - len(piece) + 1 {
-		if slices.Equal(file[i:i+len(piece)], piece) {
-			return i
-		}
-	}
-	return -1
 }

@@ -1,14 +1,14 @@
 //go:build unix
 
-package milestones
+package course
 
 import (
 	"os/exec"
 	"syscall"
 )
 
-// ownGroup gives a command a process group, so that endGroup reaches what it
-// has started, too: go run starts the program as a child.
+// ownGroup gives a command a process group of its own, so that endGroup also
+// reaches the processes that it starts: go run starts the program as a child.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }

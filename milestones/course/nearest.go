@@ -1,4 +1,4 @@
-package milestones
+package course
 
 import (
 	"cmp"
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// nearestPlace shows where in the file an excerpt was probably taken from,
-// and the first line that differs.
+// nearestPlace shows the place in a file that an excerpt was probably copied
+// from, and the first line that differs.
 func nearestPlace(piece, file []string) string {
 	best, bestScore := 0, -1.0
 	for start := range file {
@@ -28,8 +28,8 @@ func nearestPlace(piece, file []string) string {
 	return out.String()
 }
 
-// alignment counts the lines that are the same when piece is laid upon file,
-// and finds the first that is not.
+// alignment lays piece upon the beginning of file, counts the lines that are
+// the same, and finds the first that is not.
 func alignment(piece, file []string) (same, first int) {
 	first = -1
 	for i, l := range piece {
@@ -49,8 +49,8 @@ func lineAt(file []string, i int) string {
 	return file[i]
 }
 
-// likeness is the part of the longer text, from 0 to 1, that both texts
-// begin or end with.
+// likeness is the share of the longer text, from 0 to 1, with which both
+// texts begin or end.
 func likeness(a, b string) float64 {
 	a, b = strings.TrimSpace(a), strings.TrimSpace(b)
 	longer, shorter := max(len(a), len(b)), min(len(a), len(b))
@@ -68,7 +68,7 @@ func likeness(a, b string) float64 {
 	return float64(start+end) / float64(longer)
 }
 
-// didYouMean offers the most similar of the names.
+// didYouMean suggests the most similar of the names, if any is similar.
 func didYouMean(name string, names []string) string {
 	if len(names) == 0 {
 		return ""

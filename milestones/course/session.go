@@ -1,4 +1,4 @@
-package milestones
+package course
 
 import (
 	"context"
@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// session is one bash in which the commands of a console block run one
-// after the other. bash reads them from a pipe of their own, so that no
-// command eats the next one, and says on its output when each has ended.
+// session is one bash in which the commands of a console block run one after
+// another. bash reads them from a pipe of their own, so that no command reads
+// the next one as its input, and prints a mark when each command has ended.
 type session struct {
 	cmd      *exec.Cmd
 	commands *os.File
@@ -30,8 +30,8 @@ const (
 	script       = `while IFS= read -r -u 3 line; do eval "$line" </dev/null 3<&-; printf '\001ended\001'; done; kill -KILL 0`
 )
 
-// startSession starts bash in a process group of its own. If the check
-// itself is killed, the pipe closes, and bash takes the group with it.
+// startSession starts bash in a process group of its own. If this program is
+// killed, the pipe closes, and bash kills its group.
 func startSession(w *worktree) (*session, error) {
 	theirs, commands, err := os.Pipe()
 	if err != nil {
@@ -68,8 +68,8 @@ func (s *session) read() {
 	}
 }
 
-// wait notices the end of bash even while a command in the background keeps
-// its output open.
+// wait notices the end of bash even if a background command keeps the output
+// open.
 func (s *session) wait() {
 	s.cmd.Wait()
 	s.note("", true)
@@ -82,15 +82,15 @@ func (s *session) note(printed string, ended bool) {
 	s.mu.Unlock()
 	select {
 	case s.arrived <- struct{}{}:
-	default: // one notice is enough
+	default: // one notice already waits
 	}
 }
 
-// close ends all that still runs.
+// close kills everything that still runs.
 func (s *session) close() {
 	s.commands.Close()
 	endGroup(s.cmd)
-	s.output.SetReadDeadline(time.Now().Add(time.Second)) // in case something escaped the group
+	s.output.SetReadDeadline(time.Now().Add(time.Second)) // in case a process left the group
 	s.helpers.Wait()
 	s.output.Close()
 }
@@ -101,9 +101,9 @@ func (s *session) start(command string) error {
 	return err
 }
 
-// until waits until enough says so about all that was printed so far and the
-// number of commands that have ended. It gives up with ctx, or when bash is
-// gone.
+// until waits until enough returns true for everything that was printed so far
+// and the number of commands that have ended. It gives up when ctx ends, or
+// when bash has ended.
 func (s *session) until(ctx context.Context, enough func(printed string, ended int) bool) (string, bool) {
 	for {
 		s.mu.Lock()
