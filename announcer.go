@@ -12,12 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-const (
-	heartbeat     = 25 * time.Second // between two heartbeats, to which pages answer
-	inactiveAfter = 3 * heartbeat    // without a frame; looked at with each heartbeat
-
-	maxAnnounceFile = 64 << 10 // bytes
-)
+const maxAnnounceFile = 64 << 10 // bytes
 
 // Announcer says its texts to the room, one at a time, over and over.
 type Announcer struct {
@@ -27,14 +22,6 @@ type Announcer struct {
 
 	turn     int      // how many announcements were made
 	mistakes []string // in the file, when it was read last
-}
-
-func (a *Announcer) add(text string) error {
-	text, err := checkText(text)
-	if err == nil {
-		a.texts = append(a.texts, text)
-	}
-	return err
 }
 
 // Run makes announcements until ctx ends. They go the way of all messages.
@@ -118,27 +105,4 @@ func readSmallFile(file string) (string, error) {
 		err = errors.New("not text in UTF-8")
 	}
 	return string(data), err
-}
-
-// sweep has the hub send heartbeats and remove those who do not answer.
-func sweep(ctx context.Context, hub *Hub) {
-	every(ctx, heartbeat, func(now time.Time) {
-		select {
-		case hub.sweep <- now:
-		case <-hub.done:
-		}
-	})
-}
-
-func every(ctx context.Context, interval time.Duration, do func(now time.Time)) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-ticker.C:
-			do(now)
-		}
-	}
 }

@@ -20,6 +20,13 @@ type stats struct {
 	messages     expvar.Int // published since the start
 	longestQueue expvar.Int // frames in the fullest queue of a client, at the last delivery
 	ended        expvar.Map // connections that have ended, by reason
+	refused      expvar.Map // connections that were not taken, by reason
+}
+
+// refuse logs and counts a connection that is not taken.
+func (s *stats) refuse(r *http.Request, reason string) {
+	slog.Warn("refused", "why", reason, "peer", r.RemoteAddr, "origin", r.Header.Get("Origin"))
+	s.refused.Add(reason, 1)
 }
 
 // serveDebug serves counters and profiles at addr, until the function it returns
@@ -55,6 +62,7 @@ func debugRoutes(hub *Hub) http.Handler {
 	vars.Set("messages", &hub.stats.messages)
 	vars.Set("client_queue_max", &hub.stats.longestQueue)
 	vars.Set("connections_ended", &hub.stats.ended)
+	vars.Set("connections_refused", &hub.stats.refused)
 	vars.Set("batches", &hub.store.batches)
 	vars.Set("batch_sizes", &hub.store.batchSizes)
 	vars.Set("store_queue", expvar.Func(func() any { return len(hub.store.queue) }))

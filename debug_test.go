@@ -23,6 +23,7 @@ type variables struct {
 	Goroutines  int
 	BatchSizes  map[string]int `json:"batch_sizes"`
 	Ended       map[string]int `json:"connections_ended"`
+	Refused     map[string]int `json:"connections_refused"`
 	ClientQueue int            `json:"client_queue_max"`
 	StoreQueue  *int           `json:"store_queue"`
 	Memstats    struct{ Alloc int }
@@ -139,11 +140,11 @@ func TestTheInsideIsNotForEverybody(t *testing.T) {
 func TestATakenDebugPortIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	err := run(t.Context(), &config{
-		addr:       "127.0.0.1:0",
-		debugAddr:  listen(t).Addr().String(),
-		db:         filepath.Join(dir, "chat.db"),
-		maxClients: 10,
-		announcer:  Announcer{every: time.Hour},
+		addr:          "127.0.0.1:0",
+		debugAddr:     listen(t).Addr().String(),
+		db:            filepath.Join(dir, "chat.db"),
+		maxClients:    10,
+		announceEvery: time.Hour,
 	})
 	if err == nil || !strings.Contains(err.Error(), "-debug-addr: listen tcp") {
 		t.Errorf("run returned %v, want an error that names -debug-addr", err)

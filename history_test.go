@@ -34,7 +34,7 @@ func (s *Store) asks(query string, headers ...string) *httptest.ResponseRecorder
 		request.Header.Set(headers[i], headers[i+1])
 	}
 	response := httptest.NewRecorder()
-	s.serveHistory(response, request)
+	serveHistory(s, response, request)
 	return response
 }
 
@@ -129,7 +129,7 @@ func TestWhoReadsDoesNotWaitForWhoSaves(t *testing.T) {
 	defer tx.Rollback()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if messages, err := store.Before(ctx, 3); err != nil || len(messages) != 2 {
+	if messages, err := store.HistoryBefore(ctx, 3); err != nil || len(messages) != 2 {
 		t.Errorf("%d messages (error: %v), want 2", len(messages), err)
 	}
 }
@@ -141,7 +141,7 @@ func TestTheHistoryCanBeReadUntilTheEnd(t *testing.T) {
 	if err := store.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if messages, err := store.Before(t.Context(), 3); err != nil || len(messages) != 2 {
+	if messages, err := store.HistoryBefore(t.Context(), 3); err != nil || len(messages) != 2 {
 		t.Errorf("%d messages (error: %v), want 2", len(messages), err)
 	}
 }

@@ -7,8 +7,11 @@ import (
 	"time"
 )
 
-// stopWait is for all that is still to be written when the server stops.
-const stopWait = 2 * time.Second
+const (
+	heartbeat     = 25 * time.Second // between two heartbeats, which pages answer
+	inactiveAfter = 3 * heartbeat    // a client that sends no frame for so long is removed, at the next heartbeat
+	stopWait      = 2 * time.Second  // for all that is still to be written when the server stops
+)
 
 // Hub is the room. One goroutine, Run, owns the set of clients, and nobody else
 // touches it: whoever wants something of the room sends it over a channel. That
@@ -27,11 +30,11 @@ type Hub struct {
 	stats stats
 
 	// These are Run's alone.
-	clients map[*Client]bool
-	lastID  int64
-	recent  []Message        // the history: the last ones published, which the database may not have yet
-	waiting Message          // one for which the store's queue had no room yet; without an ID, none
-	hereDue <-chan time.Time // when to tell who is here; nil while everybody knows
+	clients     map[*Client]bool
+	lastID      int64
+	history     []Message        // the last ones published, which the database may not have yet
+	waiting     Message          // one for which the store's queue had no room yet; without an ID, none
+	presenceDue <-chan time.Time // when to tell who is here; nil while everybody knows
 }
 
 // departure is what a client's read goroutine says when it ends.
@@ -40,7 +43,7 @@ type departure struct {
 	reason closeReason
 }
 
-func NewHub(store *Store, recent []Message) *Hub {
+func NewHub(store *Store, history []Message) *Hub {
 	return &Hub{
 		register:   make(chan *Client),
 		unregister: make(chan departure),
@@ -51,7 +54,7 @@ func NewHub(store *Store, recent []Message) *Hub {
 		clients:    make(map[*Client]bool),
 		store:      store,
 		lastID:     store.lastID,
-		recent:     recent,
+		history:    history,
 	}
 }
 
@@ -78,7 +81,7 @@ func (h *Hub) Run(ctx context.Context) {
 		case now := <-h.sweep:
 			h.deliver([]byte("[]")) // the heartbeat
 			h.removeInactive(now)
-		case <-h.hereDue:
+		case <-h.presenceDue:
 			h.deliverPresence()
 		case <-h.alive:
 		}
@@ -108,7 +111,7 @@ func (h *Hub) add(client *Client) {
 	h.clients[client] = true
 	h.stats.clients.Add(1)
 	h.presenceChanged()
-	client.send <- encode(append([]Message{{Kind: "welcome", Name: client.name}}, h.recent...)...)
+	client.send <- encode(append([]Message{{Kind: "welcome", Name: client.name}}, h.history...)...)
 }
 
 // publish lets everyone have the message at once. It is saved a little later.
@@ -120,8 +123,8 @@ func (h *Hub) publish(message Message) {
 	h.lastID = message.ID
 	h.stats.messages.Add(1)
 	h.waiting = message
-	h.recent = append(h.recent, message)
-	h.recent = h.recent[max(0, len(h.recent)-historySize):]
+	h.history = append(h.history, message)
+	h.history = h.history[max(0, len(h.history)-historySize):]
 	h.deliver(encode(message)) // once, not once for each client
 }
 
@@ -157,8 +160,32 @@ func (h *Hub) remove(client *Client, reason closeReason) {
 // removeInactive is for connections that are dead without anybody's knowing.
 func (h *Hub) removeInactive(now time.Time) {
 	for client := range h.clients {
-		if now.Sub(*client.lastFrame.Load()) > inactiveAfter {
+		if now.Sub(client.start)-time.Duration(client.lastFrame.Load()) > inactiveAfter {
 			h.remove(client, closeReason{code: closePolicy, text: "inactive"})
+		}
+	}
+}
+
+// sweep tells the hub when it is time for a heartbeat, until ctx ends.
+func sweep(ctx context.Context, hub *Hub) {
+	every(ctx, heartbeat, func(now time.Time) {
+		select {
+		case hub.sweep <- now:
+		case <-hub.done:
+		}
+	})
+}
+
+// every calls do at each interval until ctx ends.
+func every(ctx context.Context, interval time.Duration, do func(now time.Time)) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			do(now)
 		}
 	}
 }

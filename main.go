@@ -17,13 +17,16 @@ import (
 	"time"
 )
 
-// config is what the command line and the environment say.
+// config holds what the command line and the environment say, and nothing else.
 type config struct {
-	addr, db   string
-	debugAddr  string // "" for none
-	maxClients int
-	rate       float64 // frames a second from each client; 0 for no limit
-	announcer  Announcer
+	addr, db      string
+	debugAddr     string // "" for none
+	maxClients    int
+	rate          float64 // frames a second from each client; 0 for no limit
+	announce      []string
+	announceFile  string // "" for none
+	announceEvery time.Duration
+	rest          []string // what stands behind the flags
 }
 
 // main only reads the flags and turns an error into a message and exit code 1.
@@ -36,10 +39,11 @@ func main() {
 	flag.StringVar(&c.debugAddr, "debug-addr", "", "serve counters and profiles at this `host:port`, under /debug/vars and /debug/pprof/; without it, nowhere")
 	flag.Float64Var(&c.rate, "rate", 5, "let each client send this `number` of frames a second, ten at once after a rest, names included; 0 for no limit")
 	flag.Func("log", "write the log as `text` or json (default text)", setLog)
-	flag.Func("announce", "have the server say this `text` now and then; texts given with several of these take turns", c.announcer.add)
-	flag.StringVar(&c.announcer.file, "announce-file", "", "announce the lines of this `file`, too; it is read again for each announcement")
-	flag.DurationVar(&c.announcer.every, "announce-every", 30*time.Minute, "the `time` between two announcements")
+	flag.Func("announce", "have the server say this `text` now and then; texts given with several of these take turns", c.addAnnouncement)
+	flag.StringVar(&c.announceFile, "announce-file", "", "announce the lines of this `file`, too; it is read again for each announcement")
+	flag.DurationVar(&c.announceEvery, "announce-every", 30*time.Minute, "the `time` between two announcements")
 	flag.Parse()
+	c.rest = flag.Args()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the first signal begins an orderly stop; a second one ends the program at once
@@ -61,6 +65,15 @@ func defaultAddr() string {
 	return cmp.Or(os.Getenv("ADDR"), port, "localhost:8080")
 }
 
+// addAnnouncement is called for each -announce.
+func (c *config) addAnnouncement(text string) error {
+	text, err := checkText(text)
+	if err == nil {
+		c.announce = append(c.announce, text)
+	}
+	return err
+}
+
 func setLog(format string) error {
 	switch format {
 	case "text": // as it is
@@ -75,8 +88,8 @@ func setLog(format string) error {
 // check is for what package flag cannot know.
 func (c *config) check() error {
 	switch {
-	case flag.NArg() > 0:
-		return fmt.Errorf("unknown argument %q", flag.Arg(0))
+	case len(c.rest) > 0:
+		return fmt.Errorf("unknown argument %q", c.rest[0])
 	case c.addr == "": // net.Listen would take any port, on every network interface
 		return errors.New("-addr must be a host:port")
 	case c.db == "" || c.db == ":memory:": // for SQLite, a database that is gone with its connection
@@ -85,7 +98,7 @@ func (c *config) check() error {
 		return errors.New("-max-clients must be more than 0")
 	case !(c.rate >= 0): // NaN is neither less nor more
 		return errors.New("-rate must be 0 or more")
-	case c.announcer.every <= 0:
+	case c.announceEvery <= 0:
 		return errors.New("-announce-every must be more than 0")
 	}
 	return nil
@@ -106,11 +119,11 @@ func run(ctx context.Context, c *config) error {
 	if err != nil {
 		return err
 	}
-	recent, err := store.History()
+	history, err := store.History()
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	hub := NewHub(store, recent)
+	hub := NewHub(store, history)
 	if c.debugAddr != "" {
 		stop, err := serveDebug(c.debugAddr, hub)
 		if err != nil {

@@ -96,7 +96,7 @@ func TestNoScriptTurnsTextIntoMarkup(t *testing.T) {
 }
 
 func TestThePageIsSmall(t *testing.T) {
-	const limit = 20_000
+	const limit = 40_000
 	var size int64
 	err := fs.WalkDir(static, ".", func(_ string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -116,10 +116,10 @@ func TestThePageIsSmall(t *testing.T) {
 func TestATakenPortIsAnError(t *testing.T) {
 	other := listen(t)
 	err := run(t.Context(), &config{
-		addr:       other.Addr().String(),
-		db:         filepath.Join(t.TempDir(), "chat.db"),
-		maxClients: 10,
-		announcer:  Announcer{every: time.Hour},
+		addr:          other.Addr().String(),
+		db:            filepath.Join(t.TempDir(), "chat.db"),
+		maxClients:    10,
+		announceEvery: time.Hour,
 	})
 	if err == nil || !strings.Contains(err.Error(), "listen tcp") {
 		t.Errorf("run returned %v, want an error that says what could not be listened on", err)
@@ -132,9 +132,10 @@ func TestImpossibleSettingsAreErrors(t *testing.T) {
 		"-db":             func(c *config) { c.db = ":memory:" },
 		"-max-clients":    func(c *config) { c.maxClients = 0 },
 		"-rate":           func(c *config) { c.rate = math.NaN() },
-		"-announce-every": func(c *config) { c.announcer.every = 0 },
+		`"foo"`:           func(c *config) { c.rest = []string{"foo"} },
+		"-announce-every": func(c *config) { c.announceEvery = 0 },
 	} {
-		c := &config{addr: "127.0.0.1:0", db: filepath.Join(t.TempDir(), "chat.db"), maxClients: 10, announcer: Announcer{every: time.Hour}}
+		c := &config{addr: "127.0.0.1:0", db: filepath.Join(t.TempDir(), "chat.db"), maxClients: 10, announceEvery: time.Hour}
 		change(c)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // a server that starts would run for ever
 		if err := run(ctx, c); err == nil || !strings.Contains(err.Error(), want) {
@@ -175,11 +176,16 @@ func TestDefaultAddr(t *testing.T) {
 
 func TestAFullRoomRefusesTheHandshake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
 		pipes := newPipeListener()
 		server := serveOn(t, &config{maxClients: 2}, pipes, pipes.dial)
 		ann, bob := server.join("ann"), server.join("bob")
 		if status := server.handshake("http://chat.test"); status != http.StatusServiceUnavailable {
 			t.Errorf("the third is answered with %d, want %d", status, http.StatusServiceUnavailable)
+		}
+		log.contains(t, `msg=refused why="the room is full"`)
+		if n := server.inside().Refused["the room is full"]; n != 1 {
+			t.Errorf("%d refusals are counted, want 1", n)
 		}
 		ann.leave()
 		synctest.Wait()

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -34,7 +35,7 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 	mux := http.NewServeMux()
 	mux.Handle("GET /", secure(http.FileServerFS(page)))
 	webSocket := websocket.Server{
-		Handshake: sameOrigin,
+		Handshake: func(config *websocket.Config, r *http.Request) error { return sameOrigin(hub, config, r) },
 		Handler:   func(ws *websocket.Conn) { serveClient(ctx, hub, ws, c.rate) },
 	}
 	places := make(chan struct{}, c.maxClients) // a semaphore: who puts something in has a place
@@ -43,6 +44,7 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 		case places <- struct{}{}:
 			defer func() { <-places }()
 		default:
+			hub.stats.refuse(r, "the room is full")
 			http.Error(w, "the room is full", http.StatusServiceUnavailable)
 			return
 		}
@@ -50,7 +52,9 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 		defer clients.Done()
 		webSocket.ServeHTTP(w, r)
 	})
-	mux.Handle("GET /history", secure(http.HandlerFunc(hub.store.serveHistory)))
+	mux.Handle("GET /history", secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		serveHistory(hub.store, w, r)
+	})))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		if err := hub.health(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -59,6 +63,37 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 		io.WriteString(w, "ok\n")
 	})
 	return mux
+}
+
+// serveHistory answers GET /history?before=ID with up to historySize messages,
+// as a frame would have them. The reader need not be in the room: anybody may
+// join, so the history is no secret.
+func serveHistory(store *Store, w http.ResponseWriter, r *http.Request) {
+	if foreign(r) {
+		http.Error(w, "only pages of this server may read the history", http.StatusForbidden)
+		return
+	}
+	before, err := strconv.ParseInt(r.URL.Query().Get("before"), 10, 64)
+	if err != nil || before <= 0 {
+		http.Error(w, "before must be the id of a message", http.StatusBadRequest)
+		return
+	}
+	messages, err := store.HistoryBefore(r.Context(), before)
+	switch {
+	case errors.Is(err, errNotSaved):
+		w.Header().Set("Retry-After", "1") // seconds
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	case err != nil:
+		if r.Context().Err() == nil { // else nobody waits for the answer any more
+			slog.Error("cannot answer", "path", r.URL.Path, "error", err)
+		}
+		http.Error(w, "cannot read the history at the moment", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Write(encode(messages...))
 }
 
 // secure has the browser help: should markup slip into the page in spite of
@@ -84,10 +119,10 @@ func secure(next http.Handler) http.Handler {
 // do is to say honestly, in the Origin header, where the page came from. The
 // check is ours to make (RFC 6455, section 10.2): websocket.Handler wants an
 // Origin, and takes any.
-func sameOrigin(config *websocket.Config, request *http.Request) error {
+func sameOrigin(hub *Hub, config *websocket.Config, request *http.Request) error {
 	origin, err := websocket.Origin(config, request)
 	if err != nil || origin == nil || !strings.EqualFold(origin.Host, request.Host) {
-		slog.Warn("refused: not a page of this server", "peer", request.RemoteAddr, "origin", request.Header.Get("Origin"))
+		hub.stats.refuse(request, "not a page of this server")
 		return errors.New("foreign or missing Origin")
 	}
 	config.Origin = origin
@@ -98,7 +133,11 @@ func sameOrigin(config *websocket.Config, request *http.Request) error {
 // browsers say so in Sec-Fetch-Site, if the connection is encrypted or does not
 // leave the machine; others send the Origin of a foreign page. A request with
 // neither comes from a page of ours, or from no browser, or from a foreign page
-// that is allowed to ask, as for a picture, and not to read what it gets.
+// that may ask, as it may for a picture, but may not read the answer.
+//
+// http.CrossOriginProtection would not do here. It protects a server's state
+// from foreign requests, so it lets every GET through. These routes are GETs,
+// and what they protect is the answer.
 func foreign(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "":

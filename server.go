@@ -23,12 +23,13 @@ func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) erro
 
 	var running, saving, clients sync.WaitGroup
 	var lost error
+	announcer := &Announcer{texts: c.announce, file: c.announceFile, every: c.announceEvery}
 	server := newServer(routes(ctx, hub, &clients, c))
 	failed := make(chan error, 1)
 	saving.Go(func() { lost = hub.store.Run(ctx) })
 	running.Go(func() { hub.Run(ctx) })
 	running.Go(func() { sweep(ctx, hub) })
-	running.Go(func() { c.announcer.Run(ctx, hub) })
+	running.Go(func() { announcer.Run(ctx, hub) })
 	running.Go(func() { failed <- server.Serve(listener) })
 
 	var err error
@@ -37,7 +38,7 @@ func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) erro
 		err = fmt.Errorf("serve: %w", err)
 		cancel()
 	case <-ctx.Done():
-		slog.Info("chat is stopping")
+		slog.Info("chat is stopping", "why", context.Cause(ctx))
 	}
 
 	deadline := time.Now().Add(stopTimeout)

@@ -158,7 +158,7 @@ scenario("a name is not markup", async ({ openRoom }) => {
   for (const person of [bob, eve]) {
     await person.sees(`${name}: hello`);
     await person.knows(name, "bob");
-    await person.waitFor(() => document.querySelector("#status span *, #messages b *, #here li *, img") === null);
+    await person.waitFor(() => document.querySelector("#status span *, #messages b *, #presence li *, img") === null);
   }
 });
 

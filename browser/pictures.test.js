@@ -37,11 +37,11 @@ scenario("three people make a plan until the server goes away", { sizes: [desk] 
     for (const reader of everyone) await reader.sees(`${name}: ${text}`);
   }
   await lin.knows("Jonas", "Lin", "Maya");
-  await lin.clicks("#here summary");
+  await lin.clicks("#presence summary");
   await lin.clicks("#text");
   await lin.fits();
   await lin.screenshot("room");
-  await lin.clicks("#here summary");
+  await lin.clicks("#presence summary");
   await lin.clicks("#text");
   await jonas.resizes(phone);
   await prefersTheDark(jonas);

@@ -11,14 +11,14 @@ scenario("the page shows who is here", { sizes: everySize }, async ({ openRoom }
   const ada = await room.visitor("ada");
   const bob = await room.visitor("bob");
   for (const person of [ada, bob]) {
-    await person.reads("#here summary", "2 here");
+    await person.reads("#presence summary", "2 here");
     await person.knows("ada", "bob");
   }
   await ada.presses("Shift+Tab"); // to the log
   await ada.presses("Shift+Tab");
-  await ada.isOn("#here summary");
+  await ada.isOn("#presence summary");
   await ada.presses("Enter");
-  await ada.waitFor(() => document.querySelector("#here li").checkVisibility());
+  await ada.waitFor(() => document.querySelector("#presence li").checkVisibility());
   await ada.fits();
 
   const cleo = await room.visitor("cleo");
@@ -38,7 +38,7 @@ scenario("the page compares two lists to tell who came and who left", async ({ o
   const { person: ada, server } = await stage.visitor("ada");
   const here = async (count, ...names) => {
     server.sends({ kind: "here", names, count });
-    await ada.reads("#here summary", `${count} here`);
+    await ada.reads("#presence summary", `${count} here`);
   };
   await here(1, "ada");
   await hasNotes(ada);
@@ -80,7 +80,7 @@ scenario("a list from before a reconnect is not compared", async ({ openStage })
   server.sends({ kind: "here", names: ["ada", "bob"], count: 2 });
   await ada.knows("ada", "bob");
   server.hangsUp();
-  await ada.waitFor(() => !document.getElementById("here").checkVisibility());
+  await ada.waitFor(() => !document.getElementById("presence").checkVisibility());
 
   server = await stage.comes("ada");
   server.welcomes("ada");
@@ -95,8 +95,8 @@ scenario("a long list of people fits", { sizes: everySize, schemes: ["light", "d
   const names = Array.from({ length: maxHere }, (_, n) => String(n).padStart(2, "0").padEnd(maxName, "W"));
   server.sends({ kind: "here", names, count: 1000 });
   await ada.knows(...names);
-  await ada.clicks("#here summary");
-  await ada.waitFor(() => document.querySelector("#here li").checkVisibility());
+  await ada.clicks("#presence summary");
+  await ada.waitFor(() => document.querySelector("#presence li").checkVisibility());
   await ada.fits();
   await ada.passesAxe();
 });

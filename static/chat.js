@@ -1,9 +1,9 @@
 // The two forms, and what each element of a frame means.
 
 import { send, start, stop, welcomed } from "./connection.js";
-import { hideHere, showHere } from "./here.js";
 import { add, beQuiet, lastId, note, toEnd } from "./list.js";
 import { loadOlder } from "./older.js";
+import { hidePresence, showPresence } from "./presence.js";
 
 const { join, compose } = document.forms;
 const [nameField] = join.elements;
@@ -35,7 +35,7 @@ function enter() {
 
 function lost() {
   setJoined(false);
-  hideHere();
+  hidePresence();
   giveBack();
 }
 
@@ -63,7 +63,7 @@ function receive(element) {
     case "welcome": return welcome(element.name);
     case "chat":
     case "announcement": return show(element);
-    case "here": return showHere(element);
+    case "here": return showPresence(element);
     case "error": return joined ? refused(element.text) : askName(element.text);
   }
 }

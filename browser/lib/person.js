@@ -200,7 +200,7 @@ export class Person {
   // knows waits until exactly these names are in the list of who is here.
   async knows(...names) {
     await this.waitFor((names) => {
-      const listed = [...document.querySelectorAll("#here li")].map((item) => item.textContent);
+      const listed = [...document.querySelectorAll("#presence li")].map((item) => item.textContent);
       return JSON.stringify(listed) === JSON.stringify(names);
     }, names);
   }
@@ -245,7 +245,7 @@ export class Person {
   // page sticks out, and only the lists scroll, and only up and down.
   async fits() {
     const problems = await this.evaluates(() => {
-      const scrolling = "#log, #here ul";
+      const scrolling = "#log, #presence ul";
       const slack = 0.5; // pixels: sizes have fractions, and windows do not
       const sticksOut = (part) => {
         const box = part.getBoundingClientRect();

@@ -13,7 +13,7 @@ func TestEverybodyKnowsWhoIsHere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		eve, bob := server.join("eve"), server.join("bob")
-		time.Sleep(hereWait - time.Millisecond)
+		time.Sleep(presenceWait - time.Millisecond)
 		synctest.Wait()
 		eve.knowsNothingNew()
 		time.Sleep(time.Millisecond)
@@ -22,13 +22,13 @@ func TestEverybodyKnowsWhoIsHere(t *testing.T) {
 		bob.knows(2, "bob", "eve")
 
 		another := server.join("bob")
-		time.Sleep(hereWait)
+		time.Sleep(presenceWait)
 		synctest.Wait()
 		another.knows(3, "bob", "eve") // two bobs are two clients under one name
 
 		bob.leave()
 		another.crash()
-		time.Sleep(hereWait)
+		time.Sleep(presenceWait)
 		synctest.Wait()
 		eve.knows(3, "bob", "eve")
 		eve.knows(1, "eve")
@@ -43,12 +43,12 @@ func TestAPageThatIsLoadedAgainIsNotMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		ann, bob := server.join("ann"), server.join("bob")
-		time.Sleep(hereWait)
+		time.Sleep(presenceWait)
 		synctest.Wait()
 		ann.knows(2, "ann", "bob")
 		bob.leave()
 		bob = server.join("bob")
-		time.Sleep(hereWait)
+		time.Sleep(presenceWait)
 		synctest.Wait()
 		ann.knows(2, "ann", "bob")
 		bob.knows(2, "ann", "bob") // the new page does not know it from before
@@ -65,10 +65,10 @@ func TestWhoIsTooSlowForTheListIsMissed(t *testing.T) {
 		for range sendQueue {
 			ann.says("faster!")
 		}
-		time.Sleep(hereWait)
+		time.Sleep(presenceWait)
 		synctest.Wait()
 		ann.knows(2, "ann", "deaf")
-		time.Sleep(hereWait)
+		time.Sleep(presenceWait)
 		synctest.Wait()
 		ann.knows(1, "ann")
 	})
@@ -79,15 +79,15 @@ func TestALongListIsCut(t *testing.T) {
 		server := startServer(t)
 		var names []string
 		var last *browser
-		for n := range maxHere + 20 {
-			name := fmt.Sprintf("%03d", maxHere+20-n)
+		for n := range maxPresent + 20 {
+			name := fmt.Sprintf("%03d", maxPresent+20-n)
 			names = append(names, name)
 			last = server.join(name)
 		}
-		time.Sleep(hereWait)
+		time.Sleep(presenceWait)
 		synctest.Wait()
 		slices.Sort(names)
-		last.knows(maxHere+20, names[:maxHere]...)
+		last.knows(maxPresent+20, names[:maxPresent]...)
 	})
 }
 
@@ -96,7 +96,7 @@ func TestWhoIsHereIsNeitherSavedNorHistory(t *testing.T) {
 		server := startServer(t)
 		ann := server.join("ann")
 		ann.says("hello")
-		time.Sleep(2 * hereWait)
+		time.Sleep(2 * presenceWait)
 		bob := server.join("bob")
 		bob.hears("ann: hello")
 		bob.says("hello, ann")
@@ -125,7 +125,7 @@ func TestACrowdThatJoinsAtOnceStays(t *testing.T) {
 
 	for _, b := range room {
 		lists := b.hearsOf(people)
-		if most := int(time.Since(start)/hereWait) + 1; lists > most {
+		if most := int(time.Since(start)/presenceWait) + 1; lists > most {
 			t.Errorf("%s was told %d times who is here, and once a second would be %d times", b.name, lists, most)
 		}
 	}

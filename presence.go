@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	hereWait = time.Second // after somebody came or went, until everybody is told
-	maxHere  = 50          // names in one list
+	presenceWait = time.Second // after somebody came or went, until everybody is told
+	maxPresent   = 50          // names in one list
 )
 
 // presence is the element that says who is in the room. It is a state, not a
 // message: each one replaces the last, and none is saved.
 type presence struct {
 	Kind  string   `json:"kind"`  // here
-	Names []string `json:"names"` // distinct and sorted, the first maxHere of them
+	Names []string `json:"names"` // distinct and sorted, the first maxPresent of them
 	Count int      `json:"count"` // of clients: two adas are two
 }
 
@@ -23,18 +23,18 @@ type presence struct {
 // a million frames, and would fill every queue; this way, each is told once. And
 // nobody is told of a page that is loaded again, and back within that second.
 func (h *Hub) presenceChanged() {
-	if h.hereDue == nil {
-		h.hereDue = time.After(hereWait)
+	if h.presenceDue == nil {
+		h.presenceDue = time.After(presenceWait)
 	}
 }
 
 func (h *Hub) deliverPresence() {
-	h.hereDue = nil // before delivery, which may remove somebody
+	h.presenceDue = nil // before delivery, which may remove somebody
 	var names []string
 	for client := range h.clients {
 		names = append(names, client.name)
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	h.deliver(encode(presence{"here", names[:min(len(names), maxHere)], len(h.clients)}))
+	h.deliver(encode(presence{"here", names[:min(len(names), maxPresent)], len(h.clients)}))
 }

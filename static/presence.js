@@ -2,14 +2,14 @@
 
 import { note, part } from "./list.js";
 
-const here = document.getElementById("here");
-const [summary, list] = here.children;
+const presence = document.getElementById("presence");
+const [summary, list] = presence.children;
 const cut = 50; // a list of so many names may not be whole
 
 let known = []; // the names in the last list
 
-export function showHere({ names, count }) {
-  here.hidden = false;
+export function showPresence({ names, count }) {
+  presence.hidden = false;
   summary.textContent = `${count} here`;
   list.replaceChildren(...names.map((name) => part("li", name)));
   if (known.length > 0 && known.length < cut && names.length < cut) {
@@ -24,7 +24,7 @@ function tell(names, what) {
 }
 
 // Without a connection nobody knows who comes and goes.
-export function hideHere() {
-  here.hidden = true;
+export function hidePresence() {
+  presence.hidden = true;
   known = [];
 }
