@@ -14,22 +14,22 @@ import (
 
 const maxAnnounceFile = 64 << 10 // bytes
 
-// Announcer says its texts to the room, one at a time, over and over.
+// Announcer sends its texts to the room in turn, one at each interval.
 type Announcer struct {
 	texts []string
-	file  string // has more texts, one on each line; "" for none
+	file  string // with more texts, one on each line; "" means none
 	every time.Duration
 
-	turn     int      // how many announcements were made
-	mistakes []string // in the file, when it was read last
+	turn     int      // number of announcements so far
+	mistakes []string // found in the file at the last turn
 }
 
-// Run makes announcements until ctx ends. They go the way of all messages.
+// Run makes announcements until ctx ends. The hub treats them like all messages.
 func (a *Announcer) Run(ctx context.Context, hub *Hub) {
 	if len(a.texts) == 0 && a.file == "" {
 		return
 	}
-	a.currentTexts() // a mistake in the file is to be seen now, and not at the first turn
+	a.currentTexts() // logs mistakes in the file now, and not at the first turn
 	every(ctx, a.every, func(time.Time) {
 		texts := a.currentTexts()
 		if len(texts) == 0 {
@@ -44,9 +44,9 @@ func (a *Announcer) Run(ctx context.Context, hub *Hub) {
 	})
 }
 
-// currentTexts returns the announcer's texts and those in the file, which is read again
-// each time, so that it can be edited while the server runs. A mistake in it is
-// logged when it is new, and not at every turn.
+// currentTexts returns the announcer's texts and those in the file. It reads the
+// file again at each turn, so that people can edit it while the server runs. It
+// logs a mistake in the file when it is new, and not again at every turn.
 func (a *Announcer) currentTexts() []string {
 	if a.file == "" {
 		return a.texts
@@ -63,14 +63,14 @@ func (a *Announcer) currentTexts() []string {
 	return slices.Concat(a.texts, texts)
 }
 
-// readTexts returns the texts in a file, one on each line, and what is wrong
-// with the file or with lines of it. Empty lines are nothing wrong.
+// readTexts returns the texts in a file, one on each line, and an error for each
+// mistake in it. It skips empty lines.
 func readTexts(file string) (texts []string, wrong []error) {
 	data, err := readSmallFile(file)
 	if err != nil {
 		return nil, []error{err}
 	}
-	data = strings.TrimPrefix(data, "\ufeff") // a mark that some editors set at the beginning
+	data = strings.TrimPrefix(data, "\ufeff") // the byte order mark that some editors write
 	number := 0
 	for line := range strings.Lines(data) {
 		number++
@@ -88,8 +88,8 @@ func readTexts(file string) (texts []string, wrong []error) {
 	return texts, wrong
 }
 
-// readSmallFile is for files that somebody else writes: nothing may be taken for
-// granted of those.
+// readSmallFile reads a file that somebody else may write at any time: trust
+// nothing about such a file.
 func readSmallFile(file string) (string, error) {
 	info, err := os.Stat(file)
 	switch {
@@ -98,7 +98,7 @@ func readSmallFile(file string) (string, error) {
 	case !info.Mode().IsRegular(): // reading a pipe could take for ever
 		return "", errors.New("not a regular file")
 	case info.Size() > maxAnnounceFile:
-		return "", fmt.Errorf("too big: %d bytes, and %d are the most", info.Size(), maxAnnounceFile)
+		return "", fmt.Errorf("too big: %d bytes, at most %d are allowed", info.Size(), maxAnnounceFile)
 	}
 	data, err := os.ReadFile(file)
 	if err == nil && !utf8.Valid(data) {

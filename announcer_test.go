@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestAnnouncementsTakeTurns(t *testing.T) {
+func TestAnnouncementsRotate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipes := newPipeListener()
 		c := &config{maxClients: 10, announce: []string{"be kind", "drink water"}, announceEvery: 10 * time.Second}
@@ -21,106 +21,107 @@ func TestAnnouncementsTakeTurns(t *testing.T) {
 		if passed := time.Since(start); passed != 30*time.Second {
 			t.Errorf("three announcements took %v, want 30s", passed)
 		}
-		server.join("bob").hears("server: be kind", "server: drink water", "server: be kind") // they are history, too
+		server.join("bob").hears("server: be kind", "server: drink water", "server: be kind") // from the history
 	})
 }
 
-func TestABadAnnouncementIsRefused(t *testing.T) {
+func TestInvalidAnnouncementIsRefused(t *testing.T) {
 	if err := new(config).addAnnouncement(" "); err == nil {
-		t.Error("an announcement without words was accepted")
-	}
-	hasty := config{addr: "localhost:0", db: "chat.db", maxClients: 1, announce: []string{"hurry"}}
-	if err := run(t.Context(), &hasty); err == nil {
-		t.Error("announcements without a pause were accepted")
+		t.Error("an announcement without a visible character was accepted")
 	}
 }
 
-func TestTheFileOfAnnouncementsMayBeEditedAtAnyTime(t *testing.T) {
+func TestAnnouncementFileIsReadBeforeEachAnnouncement(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := captureLog(t)
 		file := filepath.Join(t.TempDir(), "announcements.txt")
-		ann := joinAnnounced(t, &config{announce: []string{"zero"}, announceFile: file})
-		ann.hears("server: zero", "server: zero") // there is no file yet
+		ann := joinWithAnnouncements(t, &config{announce: []string{"zero"}, announceFile: file})
+		ann.hears("server: zero", "server: zero") // the file does not exist yet
 
-		write(t, file, "\ufeffone\n\n  two \r\nthree")
-		ann.hears("server: two", "server: three", "server: zero", "server: one") // the third of four texts was next
+		writeFile(t, file, "\ufeffone\n\n  two \r\nthree")
+		ann.hears("server: two", "server: three", "server: zero", "server: one") // it is the third turn, so the third of now four texts comes first
 
-		write(t, file, "one\nfour\n")
+		writeFile(t, file, "one\nfour\n")
 		ann.hears("server: zero", "server: one", "server: four")
-		remove(t, file)
+		removeFile(t, file)
 		ann.hears("server: zero", "server: zero")
 		if n := strings.Count(log.String(), "announcements left out"); n != 2 {
-			t.Errorf("the log has %d complaints, want one each time that the file is missing:\n%s", n, log)
+			t.Errorf("the log has %d warnings, want 2, one for each time that the file went missing:\n%s", n, log)
 		}
 	})
 }
 
-func TestABadLineIsLoggedOnceAndLeftOut(t *testing.T) {
+func TestInvalidAnnouncementLineIsSkippedAndLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := captureLog(t)
 		file := filepath.Join(t.TempDir(), "announcements.txt")
-		write(t, file, "one\n"+strings.Repeat("x", maxText+1)+"\n\u200b\ntwo\n")
-		ann := joinAnnounced(t, &config{announceFile: file})
+		writeFile(t, file, "one\n"+strings.Repeat("x", maxText+1)+"\n\u200b\ntwo\n")
+		ann := joinWithAnnouncements(t, &config{announceFile: file})
 		synctest.Wait()
-		log.contains(t, `error="line 2: too long: 2001 characters, and 2000 are the most"`) // before the first turn
+		log.contains(t, `error="line 2: too long: 2001 characters, at most 2000 are allowed"`) // logged at the start, before the first announcement
 		log.contains(t, `error="line 3: there is nothing to read in this message"`)
 		ann.hears("server: one", "server: two", "server: one", "server: two")
 		if n := strings.Count(log.String(), "announcements left out"); n != 2 {
-			t.Errorf("the log has %d complaints, want 2:\n%s", n, log)
+			t.Errorf("the log has %d warnings, want one for each of the 2 invalid lines:\n%s", n, log)
 		}
 	})
 }
 
-func TestNoFileStopsTheAnnouncer(t *testing.T) {
-	for want, prepare := range map[string]func(file string){
-		"no such file":        func(string) {},
-		"not a regular file":  func(file string) { os.Mkdir(file, 0o700) },
-		"too big":             func(file string) { write(t, file, strings.Repeat("one\n", maxAnnounceFile)) },
-		"not text in UTF-8":   func(file string) { write(t, file, "\xff\xfeo\x00n\x00e\x00") },
-		"":                    func(file string) { write(t, file, "\n \n") },
-		"nothing to read in ": func(file string) { write(t, file, "\u3164") },
+func TestAnnouncerRecoversFromUnusableFile(t *testing.T) {
+	for _, test := range []struct {
+		name, logged string
+		prepare      func(file string)
+	}{
+		{"missing", "no such file", func(string) {}},
+		{"directory", "not a regular file", func(file string) { os.Mkdir(file, 0o700) }},
+		{"too big", "too big", func(file string) { writeFile(t, file, strings.Repeat("one\n", maxAnnounceFile)) }},
+		{"UTF-16", "not text in UTF-8", func(file string) { writeFile(t, file, "\xff\xfeo\x00n\x00e\x00") }},
+		{"empty lines", "", func(file string) { writeFile(t, file, "\n \n") }},
+		{"invisible", "nothing to read in ", func(file string) { writeFile(t, file, "\u3164") }},
 	} {
-		t.Run(want, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := captureLog(t)
 				file := filepath.Join(t.TempDir(), "announcements.txt")
-				prepare(file)
-				ann := joinAnnounced(t, &config{announceFile: file})
+				test.prepare(file)
+				ann := joinWithAnnouncements(t, &config{announceFile: file})
 				time.Sleep(3 * time.Second)
-				log.contains(t, want)
+				if test.logged != "" {
+					log.contains(t, test.logged)
+				}
 				os.RemoveAll(file)
-				write(t, file, "all is well")
+				writeFile(t, file, "all is well")
 				ann.hears("server: all is well")
 			})
 		})
 	}
 }
 
-func TestReadTexts(t *testing.T) {
+func TestReadTextsAcceptsMissingFinalNewline(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "announcements.txt")
-	write(t, file, "no line end")
+	writeFile(t, file, "no line end")
 	if texts, wrong := readTexts(file); !slices.Equal(texts, []string{"no line end"}) || wrong != nil {
-		t.Errorf("the texts are %q, the mistakes %v", texts, wrong)
+		t.Errorf("readTexts returned %q and the errors %v, want the one text and no error", texts, wrong)
 	}
 }
 
-// joinAnnounced starts a server that makes these announcements, one each second,
-// and lets ann join it.
-func joinAnnounced(t *testing.T, c *config) *browser {
+// joinWithAnnouncements starts a server that makes an announcement each second, and
+// lets ann join.
+func joinWithAnnouncements(t *testing.T, c *config) *browser {
 	t.Helper()
 	pipes := newPipeListener()
 	c.maxClients, c.announceEvery = 10, time.Second
 	return serveOn(t, c, pipes, pipes.dial).join("ann")
 }
 
-func write(t *testing.T, file, content string) {
+func writeFile(t *testing.T, file, content string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func remove(t *testing.T, file string) {
+func removeFile(t *testing.T, file string) {
 	t.Helper()
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)

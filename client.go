@@ -17,19 +17,19 @@ import (
 const (
 	sendQueue = 1024            // frames that may wait for a client that reads more slowly than the room talks
 	maxFrame  = 32 << 10        // bytes in one frame from a browser
-	writeWait = 3 * time.Second // for one frame to be written
+	writeWait = 3 * time.Second // to write one frame
 	closeWait = time.Second     // for the browser to answer our close frame
 
 	nameWait  = 10 * time.Second // for the browser to send a name
 	errorWait = time.Second      // between two errors to one client
-	sayWait   = 5 * time.Second  // for the hub to take a message
+	sayWait   = 5 * time.Second  // for the hub to receive a message
 )
 
 // closeReason is why a connection ends: a code for the browser, words for the log.
 type closeReason struct {
 	code int
-	text string // one of a few
-	err  error  // with which the connection failed, if it did
+	text string // one of a few fixed texts, so that stats can count by reason
+	err  error  // the error with which the connection failed, if it did
 }
 
 func (r closeReason) String() string {
@@ -39,7 +39,8 @@ func (r closeReason) String() string {
 	return r.text
 }
 
-// The codes of RFC 6455, section 7.4.1, and one of the registry that it founded.
+// Close codes of RFC 6455, section 7.4.1. The last one comes from the registry
+// that the RFC established.
 const (
 	closeNormal    = 1000
 	closeGoingAway = 1001
@@ -49,28 +50,32 @@ const (
 )
 
 // Client is one browser's connection. Two goroutines share it: readPump reads
-// from it and writePump writes to it, so that neither ever waits for the other.
+// from it and writePump writes to it. So a client that sends nothing still
+// receives, and a client that reads slowly can still speak. (The two share one
+// lock: package websocket answers a ping in the reader, and that answer waits
+// until the writer has written its frame.)
 type Client struct {
 	hub  *Hub
 	ws   *websocket.Conn
 	send chan []byte // frames on their way to the browser; only the hub sends on it, so only the hub closes it
 
-	reason   closeReason // set by the hub before it closes send; whoever has seen that close may read it
-	received int         // messages; the read goroutine's
+	reason closeReason // the hub sets it before it closes send; after that close, the reader and the writer may use it
+	name   string      // set before the client joins the room
 
-	name      string      // set before the client is in the room
-	notices   chan []byte // from the read goroutine to its own browser; never closed, and what does not fit is dropped
-	lastError time.Time   // the read goroutine's
-	limiter   limiter     // the read goroutine's
+	// Only the read goroutine touches these.
+	received  int // messages
+	lastError time.Time
+	limiter   limiter
 
-	start     time.Time
-	lastFrame atomic.Int64 // nanoseconds from start to the last frame: the reader writes it, the hub reads it
+	notices chan []byte // errors from the read goroutine to its own browser; nobody closes it
+
+	start     time.Time    // when the connection began
+	lastFrame atomic.Int64 // nanoseconds from start to the last frame: the reader stores it, the hub loads it
 }
 
-// serveClient talks with one browser from the handshake to the end. The
-// goroutine it runs in, one for each connection, was started by net/http; it
-// becomes the read goroutine. The connection is closed when serveClient
-// returns.
+// serveClient serves one browser from the handshake to the end. It runs in the
+// goroutine that net/http started for the connection, which becomes the read
+// goroutine. Package websocket closes the connection when serveClient returns.
 func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64) {
 	ws.MaxPayloadBytes = maxFrame
 	client := &Client{
@@ -81,11 +86,12 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 		limiter: limiter{rate: rate},
 		start:   time.Now(),
 	}
-	ws.SetReadDeadline(time.Now().Add(nameWait)) // before a stop can set its own, which must win
 
-	// When the server stops, the reader ends, and a writer that is stuck gets the
-	// deadline of all others. (The request's own context would not do: a stop does
-	// not cancel it, and the first read error does.)
+	ws.SetReadDeadline(time.Now().Add(nameWait)) // askName clears it. A shutdown must be able to overwrite it, so it comes first.
+
+	// At a shutdown, the reader ends at once, and a writer that is stuck gets the
+	// same deadline as all others. (The request's own context is not suitable: a
+	// shutdown does not cancel it, but the first read error cancels it.)
 	stopWatching := context.AfterFunc(ctx, func() {
 		ws.SetReadDeadline(time.Now())
 		ws.SetWriteDeadline(time.Now().Add(stopWait))
@@ -107,10 +113,40 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 	}
 }
 
-// run is the client's life in the room. There is one way out, whoever begins
-// the parting: the reader ends, the hub closes the queue, the writer ends.
+// askName waits until the browser has sent a name, and sets it. If there is none
+// before the read deadline, or the connection ends, askName returns the reason. It
+// clears the deadline, because a client in the room may be silent. The write
+// goroutine does not run yet, so askName itself may write.
+func (c *Client) askName(ctx context.Context) closeReason {
+	defer c.ws.SetReadDeadline(time.Time{})
+	for {
+		frame, err := c.receive()
+		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
+			return closeReason{code: closePolicy, text: "no name"}
+		} else if err != nil {
+			return c.readError(err)
+		}
+		request, err := c.admit(frame)
+		switch {
+		case err != nil:
+		case request.kind == join:
+			c.name = request.text
+			return closeReason{}
+		case request.kind == say:
+			err = errors.New("please send your name first")
+		}
+		if c.tell(err) {
+			c.write(<-c.notices)
+		}
+	}
+}
+
+// run is the client's life in the room. There is one way out, whichever side
+// disconnects first: the hub closes the queue, and run returns only when the reader
+// and the writer have both ended.
 func (c *Client) run() {
-	peer := c.ws.Request().RemoteAddr // not c.ws.RemoteAddr(): that one is the Origin
+	joined := time.Now()
+	peer := c.ws.Request().RemoteAddr // c.ws.RemoteAddr() would be the address of the page, not of the peer
 	slog.Info("connected", "peer", peer, "name", c.name)
 
 	var writer sync.WaitGroup
@@ -120,64 +156,42 @@ func (c *Client) run() {
 	case c.hub.unregister <- departure{c, reason}:
 	case <-c.hub.done:
 	}
-	writer.Wait() // whoever starts a goroutine waits for its end
+	writer.Wait() // run started the goroutine, so run waits for its end
 
 	slog.Info("disconnected", "peer", peer, "name", c.name, "why", c.reason.String(),
-		"after", time.Since(c.start).Round(time.Millisecond), "messages", c.received)
+		"after", time.Since(joined).Round(time.Millisecond), "messages", c.received)
 	c.hub.stats.ended.Add(c.reason.text, 1)
-	if reason.code != closeNormal { // the browser has not ended it
+	if reason.code != closeNormal { // we disconnect first, so the browser still has to answer
 		c.drain()
 	}
 }
 
-// askName sets the client's name, or says why there is none. There is no write
-// goroutine yet, so this one may write.
-func (c *Client) askName(ctx context.Context) closeReason {
-	defer c.ws.SetReadDeadline(time.Time{}) // once the client is in the room, other deadlines must stay
-	for {
-		frame, err := c.receive()
-		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
-			return closeReason{code: closePolicy, text: "no name"}
-		} else if err != nil {
-			return c.readError(err)
-		}
-		name, text, err := c.admit(frame)
-		if name != "" {
-			c.name = name
-			return closeReason{}
-		}
-		if text != "" {
-			err = errors.New("please send your name first")
-		}
-		if c.tell(err) {
-			c.write(<-c.notices)
-		}
-	}
-}
-
-// readPump passes what the browser sends to the hub until the connection ends,
-// and says why it did.
+// readPump passes the browser's messages to the hub until the connection ends,
+// and returns the reason.
 func (c *Client) readPump() closeReason {
 	for {
 		frame, err := c.receive()
 		if err != nil {
 			return c.readError(err)
 		}
-		name, text, err := c.admit(frame)
-		if name != "" {
-			err = errors.New("you have a name already")
-		}
-		c.tell(err)
-		if text == "" {
+		request, err := c.admit(frame)
+		switch {
+		case err != nil:
+			c.tell(err)
+			continue
+		case request.kind == join:
+			c.tell(errors.New("you have a name already"))
+			continue
+		case request.kind == alive:
 			continue
 		}
 		c.received++
 		select {
-		case c.hub.broadcast <- Message{Kind: "chat", Name: c.name, Text: text}:
+		case c.hub.broadcast <- Message{Kind: "chat", Name: c.name, Text: request.text}:
 		case <-time.After(sayWait):
 			c.tell(errors.New("not sent: the server cannot save at the moment"))
 		case <-c.hub.done:
-			return closeReason{} // the hub has set one already
+			return closeReason{} // the hub has set the client's reason already
 		}
 	}
 }
@@ -189,8 +203,8 @@ func (c *Client) receive() (frame []byte, err error) {
 	return frame, err
 }
 
-// textOnly receives a text frame into a *[]byte, and leaves it empty for a
-// binary frame, which is then refused like everything else that is not JSON.
+// textOnly receives a text frame into a *[]byte. For a binary frame it leaves the
+// slice empty, and parse refuses that, because it is not JSON.
 var textOnly = websocket.Codec{Unmarshal: func(data []byte, frameType byte, frame any) error {
 	if frameType == websocket.TextFrame {
 		*frame.(*[]byte) = data
@@ -198,29 +212,30 @@ var textOnly = websocket.Codec{Unmarshal: func(data []byte, frameType byte, fram
 	return nil
 }}
 
-// admit parses a frame, unless this client sends too fast. Whatever comes costs,
-// mistakes too; only the answer to a heartbeat is free, because the client does
-// not choose when to send it.
+// admit parses a frame, unless this client sends too fast. Each frame takes a
+// token from the limiter, even one with a mistake. Only {} is free: it is the
+// answer to a heartbeat, and costs nobody else anything.
 //
-// What is free or refused still has to be read, and a flood of it would keep a
-// processor busy. So the next frame is read a moment later: the connection fills
-// up, and TCP has the flood wait at its source. (Pings and pongs are dealt
-// with inside x/net: a flood of those is not seen here.)
-func (c *Client) admit(frame []byte) (name, text string, err error) {
+// But the server has to read free and refused frames too, and a flood of them
+// would keep a processor busy. So after such a frame the reader pauses for
+// floodWait. The connection's buffers fill up, and TCP makes the sender wait.
+// (Package websocket handles pings and pongs itself: admit does not see a flood
+// of those.)
+func (c *Client) admit(frame []byte) (request, error) {
 	switch {
 	case string(frame) == "{}":
 		time.Sleep(floodWait)
-		return "", "", nil
+		return request{kind: alive}, nil
 	case !c.limiter.allow(time.Now()):
 		time.Sleep(floodWait)
-		return "", "", errTooFast
+		return request{}, errTooFast
 	default:
 		return parse(frame)
 	}
 }
 
 // tell queues an error, if there is one, for this browser alone. It reports
-// whether it did: one error a second must be enough.
+// whether it did: at most one error a second.
 func (c *Client) tell(err error) bool {
 	if err == nil || time.Since(c.lastError) < errorWait {
 		return false
@@ -240,7 +255,7 @@ func (c *Client) readError(err error) closeReason {
 		return closeReason{code: closeNormal, text: "left"}
 	case errors.Is(err, websocket.ErrFrameTooLarge):
 		return closeReason{code: closeTooBig, text: "frame too big"}
-	case errors.Is(err, os.ErrDeadlineExceeded): // set by a stop, or by the writer when the reason is known
+	case errors.Is(err, os.ErrDeadlineExceeded): // a shutdown has set this deadline; or the writer has, and then the hub has set another reason before
 		return closeReason{code: closeGoingAway, text: "the server stops"}
 	default:
 		return closeReason{closeNormal, "connection lost", err}
@@ -248,34 +263,42 @@ func (c *Client) readError(err error) closeReason {
 }
 
 // writePump writes the queue to the connection until the hub closes the queue,
-// and then the reason as a close frame. When the connection fails before, it is
-// closed, so that the reader ends too, and the rest of the queue is dropped.
+// and then the reason as a close frame. If a write fails, it closes the
+// connection. That ends the reader, and so the hub closes the queue.
 func (c *Client) writePump() {
-	var failed error
-	for open := true; open; {
-		var frame []byte
-		select {
-		case frame, open = <-c.send:
-		case frame = <-c.notices:
+	if err := c.writeQueue(); err != nil {
+		c.ws.Close()
+		for range c.send { // drop the rest of the queue
 		}
-		if !open || failed != nil {
-			continue
-		}
-		if failed = c.write(frame); failed != nil {
-			c.ws.Close()
-		}
-	}
-	if failed != nil {
-		c.reason.text, c.reason.err = "cannot write", failed
+		c.reason.text, c.reason.err = "cannot write", err
 		return
 	}
 	c.ws.SetWriteDeadline(c.writeDeadline())
 	c.ws.WriteClose(c.reason.code)
-	c.ws.SetReadDeadline(time.Now()) // ends the reader, if it did not end first
+	c.ws.SetReadDeadline(time.Now()) // ends the reader, if it has not ended yet
 }
 
-// write sends one text frame. The deadline is taken back afterwards: one that
-// passes while nothing is written would break the reader, which answers pings.
+// writeQueue writes frames until the hub closes the queue, or until a write fails.
+func (c *Client) writeQueue() error {
+	for {
+		var frame []byte
+		select {
+		case queued, open := <-c.send:
+			if !open {
+				return nil
+			}
+			frame = queued
+		case frame = <-c.notices:
+		}
+		if err := c.write(frame); err != nil {
+			return err
+		}
+	}
+}
+
+// write writes one text frame. It clears the deadline afterwards: package
+// websocket writes pongs too, and an expired deadline would make the next one
+// fail.
 func (c *Client) write(frame []byte) error {
 	c.ws.SetWriteDeadline(c.writeDeadline())
 	defer c.ws.SetWriteDeadline(time.Time{})
@@ -283,8 +306,8 @@ func (c *Client) write(frame []byte) error {
 	return err
 }
 
-// writeDeadline is when a write that begins now has to be finished. Once the
-// server stops, all that is left to be written has one deadline together.
+// writeDeadline is when a write that begins now must be finished. At a shutdown,
+// all remaining writes share one deadline.
 func (c *Client) writeDeadline() time.Time {
 	select {
 	case <-c.hub.done:
@@ -294,9 +317,10 @@ func (c *Client) writeDeadline() time.Time {
 	}
 }
 
-// drain drops what comes until the browser answers the close frame: closing a
-// socket with bytes unread resets the connection, and our last frames get lost.
-// (A frame that our own deadline has cut in two may spoil this.)
+// drain drops incoming bytes until the browser answers the close frame. If we
+// closed the socket with unread bytes in it, TCP would reset the connection, and
+// the browser could lose our last frames. (If our own deadline cut a frame in
+// two, the browser may still lose them.)
 func (c *Client) drain() {
 	c.ws.SetReadDeadline(time.Now().Add(closeWait))
 	io.Copy(io.Discard, c.ws)

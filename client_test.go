@@ -14,14 +14,14 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// A bubble of testing/synctest does not end before its goroutines have: one
-// that is left behind fails the test. So the end of this test is its check.
+// This test checks by ending. A testing/synctest bubble waits for all its goroutines:
+// if one of them never ends, the test fails.
 func TestNoGoroutineOutlivesItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
-		var storm sync.WaitGroup
+		var clients sync.WaitGroup
 		for n := range 200 {
-			storm.Go(func() {
+			clients.Go(func() {
 				b := server.join(fmt.Sprint(n))
 				b.says("here I am")
 				switch n % 5 {
@@ -34,17 +34,17 @@ func TestNoGoroutineOutlivesItsClient(t *testing.T) {
 					b.crash()
 				case 3:
 					b.send(strings.Repeat("x", maxFrame+1))
-					b.isGone()
+					b.waitForClose()
 				case 4:
-					server.open().crash() // has not even given a name
+					server.open().crash() // before it has sent a name
 					b.leave()
 				}
 			})
 		}
-		storm.Wait()
+		clients.Wait()
 		synctest.Wait()
 		if n := runtime.NumGoroutine(); n > 20 {
-			t.Errorf("%d goroutines are left of the storm", n)
+			t.Errorf("%d goroutines are running after all clients have gone, want at most 20", n)
 		}
 	})
 }
@@ -56,9 +56,9 @@ func TestEveryConnectionEndsWithAReason(t *testing.T) {
 		code int
 		why  string
 	}{
-		{"she leaves", func(_ *testServer, ann *browser) { ann.ws.WriteClose(1001) }, closeNormal, `why=left`},
-		{"too big a frame", func(_ *testServer, ann *browser) { ann.send(strings.Repeat("x", maxFrame+1)) }, closeTooBig, `why="frame too big"`},
-		{"a stop", func(server *testServer, _ *browser) { go server.stop() }, closeGoingAway, `why="the server stops"`},
+		{"the client leaves", func(_ *testServer, ann *browser) { ann.ws.WriteClose(1001) }, closeNormal, `why=left`},
+		{"a frame is too big", func(_ *testServer, ann *browser) { ann.send(strings.Repeat("x", maxFrame+1)) }, closeTooBig, `why="frame too big"`},
+		{"the server stops", func(server *testServer, _ *browser) { go server.stop() }, closeGoingAway, `why="the server stops"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -66,10 +66,10 @@ func TestEveryConnectionEndsWithAReason(t *testing.T) {
 				server := startServer(t)
 				ann := server.join("ann")
 				ann.says("hello")
-				time.Sleep(90 * time.Second) // in the bubble: at once
+				time.Sleep(90 * time.Second) // takes no real time in the bubble
 
 				test.end(server, ann)
-				if code := ann.isGone(); code != test.code {
+				if code := ann.waitForClose(); code != test.code {
 					t.Errorf("close code %d, want %d", code, test.code)
 				}
 				synctest.Wait()
@@ -80,38 +80,38 @@ func TestEveryConnectionEndsWithAReason(t *testing.T) {
 	}
 }
 
-func TestALostConnectionIsLogged(t *testing.T) {
+func TestWriteTimeoutDisconnectsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := captureLog(t)
-		startServer(t).joinDeaf()
+		startServer(t).joinStalled()
 		time.Sleep(writeWait + closeWait)
-		log.contains(t, `msg=disconnected peer=pipe name=deaf why="cannot write: write pipe: i/o timeout" after=3s`)
+		log.contains(t, `msg=disconnected peer=pipe name=stalled why="cannot write: write pipe: i/o timeout" after=3s`)
 	})
 }
 
-// Slow is not stuck: this browser reads again before its time is over, gets
-// what had been queued, and is told why no more comes.
-func TestATooSlowClientIsToldSo(t *testing.T) {
+// A slow client is not always stuck. This one reads again before the write deadline:
+// it gets the frames in its queue, and then a close code that says why no more come.
+func TestSlowClientIsDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
-		ann, slow := server.join("ann"), server.joinDeaf()
+		ann, slow := server.join("ann"), server.joinStalled()
 		synctest.Wait()
 		for range sendQueue + 100 {
 			ann.says("faster!")
 		}
 		synctest.Wait()
 		if got := len(ann.heard()); got != sendQueue+100 {
-			t.Errorf("who reads heard %d messages, want %d", got, sendQueue+100)
+			t.Errorf("the client that reads received %d messages, want %d", got, sendQueue+100)
 		}
 
 		go slow.read()
-		if code := slow.isGone(); code != closeTooSlow {
+		if code := slow.waitForClose(); code != closeTooSlow {
 			t.Errorf("close code %d, want %d", code, closeTooSlow)
 		}
 	})
 }
 
-func TestANameIsNeededFirst(t *testing.T) {
+func TestClientMustSendNameFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		bob, ann := server.join("bob"), server.open()
@@ -129,14 +129,14 @@ func TestANameIsNeededFirst(t *testing.T) {
 		ann.hears("error you have a name already")
 		ann.says("hello")
 		ann.hears("ann: hello")
-		bob.hears("ann: hello") // and nothing of all that before
+		bob.hears("ann: hello") // and nothing of what ann sent before
 	})
 }
 
-func TestWhoGivesNoNameHasToLeave(t *testing.T) {
+func TestClientWithoutNameIsDisconnected(t *testing.T) {
 	for name, frame := range map[string]string{
-		"silent":     "",
-		"keeps busy": "{}",
+		"sends nothing":             "",
+		"sends frames, but no name": "{}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestWhoGivesNoNameHasToLeave(t *testing.T) {
 				if frame != "" {
 					ann.send(frame)
 				}
-				if code := ann.isGone(); code != closePolicy {
+				if code := ann.waitForClose(); code != closePolicy {
 					t.Errorf("close code %d, want %d", code, closePolicy)
 				}
 				if waited := time.Since(start); waited != nameWait {
@@ -158,19 +158,19 @@ func TestWhoGivesNoNameHasToLeave(t *testing.T) {
 	}
 }
 
-func TestAStopReachesThoseWithoutANameToo(t *testing.T) {
+func TestShutdownDisconnectsClientsWithoutName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		ann := server.open()
 		synctest.Wait()
 		go server.stop()
-		if code := ann.isGone(); code != closeGoingAway {
+		if code := ann.waitForClose(); code != closeGoingAway {
 			t.Errorf("close code %d, want %d", code, closeGoingAway)
 		}
 	})
 }
 
-func TestAMistakeIsToldToNobodyElse(t *testing.T) {
+func TestInvalidFrameIsReportedOnlyToItsSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		ann, bob := server.join("ann"), server.join("bob")
@@ -201,21 +201,21 @@ func TestOnlyPagesOfThisServerMayConnect(t *testing.T) {
 		{"the host in capitals", "http://CHAT.test", http.StatusSwitchingProtocols},
 		{"a foreign page", "https://evil.test", http.StatusForbidden},
 		{"another port", "http://chat.test:8081", http.StatusForbidden},
-		{"a name that only begins alike", "http://chat.test.evil.test", http.StatusForbidden},
+		{"a foreign host whose name begins with ours", "http://chat.test.evil.test", http.StatusForbidden},
 		{"a page without an origin", "null", http.StatusForbidden},
-		{"no browser at all", "", http.StatusForbidden},
+		{"no Origin, so no browser", "", http.StatusForbidden},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				if status := startServer(t).handshake(test.origin); status != test.status {
-					t.Errorf("the handshake is answered with %d, want %d", status, test.status)
+					t.Errorf("the server answers the handshake with %d, want %d", status, test.status)
 				}
 			})
 		})
 	}
 }
 
-// handshake asks for a WebSocket and returns the status of the answer.
+// handshake asks for a WebSocket and returns the status of the response.
 func (s *testServer) handshake(origin string) int {
 	s.t.Helper()
 	conn, err := s.dial()
@@ -244,9 +244,9 @@ func (s *testServer) handshake(origin string) int {
 	return response.StatusCode
 }
 
-// A write deadline that has passed would break the answer to a ping, and with
-// it the connection.
-func TestAQuietConnectionStaysOpen(t *testing.T) {
+// x/net answers a ping with a pong. If the expired deadline of an earlier write were
+// still set, the pong would fail, and the connection would end.
+func TestIdleConnectionStaysOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ann := startServer(t).join("ann")
 		time.Sleep(2 * writeWait)

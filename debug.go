@@ -12,34 +12,33 @@ import (
 	"sync"
 )
 
-// stats counts what happens in the room and at its door. It belongs to one hub:
-// expvar.NewInt and its kin, which are shorter, publish under names that the
-// whole process shares, and panic when a second server comes with the same.
+// stats counts what happens in the room, and which connections are refused. It
+// belongs to one hub. expvar.NewInt would be shorter, but it publishes a name for
+// the whole process, and panics when a second server publishes the same name.
 type stats struct {
 	clients      expvar.Int // in the room
 	messages     expvar.Int // published since the start
 	longestQueue expvar.Int // frames in the fullest queue of a client, at the last delivery
 	ended        expvar.Map // connections that have ended, by reason
-	refused      expvar.Map // connections that were not taken, by reason
+	refused      expvar.Map // connections that were refused, by reason
 }
 
-// refuse logs and counts a connection that is not taken.
+// refuse logs and counts a refused connection.
 func (s *stats) refuse(r *http.Request, reason string) {
 	slog.Warn("refused", "why", reason, "peer", r.RemoteAddr, "origin", r.Header.Get("Origin"))
 	s.refused.Add(reason, 1)
 }
 
-// serveDebug serves counters and profiles at addr, until the function it returns
-// is called. Whoever can connect there sees it all, and can keep the
-// processor busy: so it has an address of its own, which is for this machine or
-// a private network.
+// serveDebug serves counters and profiles at addr until its caller calls stop.
+// Anybody who can connect there sees all of it, and can keep the processor busy.
+// So it has an address of its own, for this machine or a private network.
 func serveDebug(addr string, hub *Hub) (stop func(), err error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("-debug-addr: %w", err)
 	}
 	server := newServer(debugRoutes(hub))
-	server.WriteTimeout = 0 // a profile takes as long as it is asked to
+	server.WriteTimeout = 0 // a profile takes as long as the request says
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := server.Serve(listener); err != http.ErrServerClosed {
@@ -53,11 +52,11 @@ func serveDebug(addr string, hub *Hub) (stop func(), err error) {
 	}, nil
 }
 
-// debugRoutes serves the variables and the profiles. (Both packages also put
-// their handlers into http.DefaultServeMux, which nothing here serves.)
+// debugRoutes serves the variables and the profiles. (Both packages also register
+// their handlers with http.DefaultServeMux, which this program does not serve.)
 func debugRoutes(hub *Hub) http.Handler {
 	var vars expvar.Map
-	expvar.Do(func(v expvar.KeyValue) { vars.Set(v.Key, v.Value) }) // what every program has: cmdline, memstats
+	expvar.Do(func(v expvar.KeyValue) { vars.Set(v.Key, v.Value) }) // the variables of every program: cmdline, memstats
 	vars.Set("clients", &hub.stats.clients)
 	vars.Set("messages", &hub.stats.messages)
 	vars.Set("client_queue_max", &hub.stats.longestQueue)
@@ -79,7 +78,7 @@ func debugRoutes(hub *Hub) http.Handler {
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if foreign(r) { // which could not read a profile, but have one made
+		if foreign(r) { // it could not read a profile, but start one
 			http.Error(w, "not for pages of other servers", http.StatusForbidden)
 			return
 		}

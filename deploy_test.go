@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Several files have to agree with one another and with the program. The
-// platforms would tell only after a deploy.
+// Several files must agree with one another and with the program. Without this test,
+// only a failed deploy would show that they do not.
 func TestTheDeploymentFilesAgree(t *testing.T) {
 	docker := readFile(t, "Dockerfile")
 	fly := readFile(t, "fly.toml")
@@ -21,7 +21,7 @@ func TestTheDeploymentFilesAgree(t *testing.T) {
 		t.Errorf("the Dockerfile builds with Go %s, go.mod asks for %s", got, version)
 	}
 	if port, internal := find(t, fly, `PORT = "(\d+)"`), find(t, fly, `internal_port = (\d+)`); port != internal {
-		t.Errorf("on Fly the program listens on %s, and is expected on %s", port, internal)
+		t.Errorf("on Fly the program listens on port %s, but Fly connects to port %s", port, internal)
 	}
 	db := find(t, docker, `"-db", "(/\w+)/`)
 	for platform, mount := range map[string]string{
@@ -29,7 +29,7 @@ func TestTheDeploymentFilesAgree(t *testing.T) {
 		"Render": find(t, render, `mountPath: (.*)`),
 	} {
 		if mount != db {
-			t.Errorf("on %s the volume is at %s, and the database in %s", platform, mount, db)
+			t.Errorf("%s mounts the volume at %s, but the database is in %s", platform, mount, db)
 		}
 	}
 	for platform, path := range map[string]string{
@@ -37,20 +37,20 @@ func TestTheDeploymentFilesAgree(t *testing.T) {
 		"Render": find(t, render, `healthCheckPath: (.*)`),
 	} {
 		if path != "/healthz" {
-			t.Errorf("%s asks %s for the health of the program", platform, path)
+			t.Errorf("%s checks the health of the program at %s, want /healthz", platform, path)
 		}
 	}
 	timeout, err := time.ParseDuration(find(t, fly, `kill_timeout = "(.*)"`))
 	if err != nil || timeout <= stopTimeout {
-		t.Errorf("Fly kills after %v, %v; a stop may take %v", timeout, err, stopTimeout)
+		t.Errorf("Fly kills the program after %v (error: %v), want more than %v, which a stop may take", timeout, err, stopTimeout)
 	}
 }
 
-// The first line of a script must not end in a carriage return, and the file
-// has to be executable.
-func TestTheEntryPointCanRun(t *testing.T) {
+// Linux runs a script only if the file is executable and its first line does not end in
+// a carriage return.
+func TestEntryPointIsExecutable(t *testing.T) {
 	if strings.Contains(readFile(t, "docker-entrypoint.sh"), "\r") {
-		t.Error("docker-entrypoint.sh has Windows line ends")
+		t.Error("docker-entrypoint.sh has Windows line endings")
 	}
 	info, err := os.Stat("docker-entrypoint.sh")
 	if err != nil {
@@ -70,12 +70,13 @@ func readFile(t *testing.T, name string) string {
 	return string(content)
 }
 
-// find returns the first group of a pattern, which must be there.
+// find returns what the first group of the pattern matches. Without a match, the test
+// fails.
 func find(t *testing.T, text, pattern string) string {
 	t.Helper()
 	match := regexp.MustCompile(pattern).FindStringSubmatch(text)
 	if match == nil {
-		t.Fatalf("nothing matches %s", pattern)
+		t.Fatalf("no line matches %s", pattern)
 	}
 	return match[1]
 }

@@ -19,31 +19,31 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// patience is how long a test waits for something that has to happen. Inside a
-// testing/synctest bubble it costs nothing: the clock there is virtual, and
-// jumps ahead as soon as every goroutine waits.
-const patience = 30 * time.Second
+// testTimeout is how long a test waits for an event before it fails. Inside a
+// testing/synctest bubble the wait takes no real time: the clock there is virtual,
+// and it jumps ahead as soon as every goroutine in the bubble waits.
+const testTimeout = 30 * time.Second
 
-// testServer is the whole server behind a listener of the test's choice.
+// testServer runs the whole server on a listener that the test chooses.
 type testServer struct {
 	t     testing.TB
 	hub   *Hub
 	store *Store
-	path  string // of the database
+	path  string // of the database file
 	dial  func() (net.Conn, error)
-	stop  func() // stops in order, and returns when everything has ended
+	stop  func() // shuts the server down, and returns when all its goroutines have ended
 }
 
-// startServer starts the server behind pipes in memory, which unlike sockets
-// may be used in a bubble of testing/synctest.
+// startServer starts the server on in-memory pipes. Unlike sockets, pipes work in a
+// testing/synctest bubble.
 func startServer(t testing.TB) *testServer {
 	t.Helper()
 	pipes := newPipeListener()
 	return serveOn(t, &config{maxClients: 1000}, pipes, pipes.dial)
 }
 
-// startRealServer starts the server behind a real socket: with the buffers of
-// the operating system, and in real time.
+// startRealServer starts the server on a real socket: with the buffers of the
+// operating system, and in real time.
 func startRealServer(t testing.TB) *testServer {
 	t.Helper()
 	listener := listen(t)
@@ -72,7 +72,7 @@ func serveOn(t testing.TB, c *config, listener net.Listener, dial func() (net.Co
 	return &testServer{t: t, hub: hub, store: store, path: path, dial: dial, stop: stop}
 }
 
-// openStore opens a database, which is closed with the test.
+// openStore opens a database, and closes it when the test ends.
 func openStore(t testing.TB, path string) *Store {
 	t.Helper()
 	store, err := OpenStore(path)
@@ -83,20 +83,20 @@ func openStore(t testing.TB, path string) *Store {
 	return store
 }
 
-// browser is a browser with the page open.
+// browser plays a browser that has the page open.
 type browser struct {
 	t         testing.TB
-	conn      net.Conn // under ws
+	conn      net.Conn // the connection under ws
 	ws        *websocket.Conn
-	frames    chan string // what the server has sent, but for lists of who is here; closed at the end of the connection
-	lists     chan presence
-	closeCode int // from the server's close frame; to be read after frames is closed
+	frames    chan string // what the server has sent, except presence; closed when the connection ends
+	presences chan presence
+	closeCode int // from the server's close frame; read it only after frames is closed
 	name      string
-	elements  []Message // of the last frame, as far as they were not looked at yet
+	elements  []Message // of the last frame, without those that the test has checked already
 }
 
-// join opens the page in one more browser, and gives a name. The browser keeps
-// reading, as browsers do, and is closed with the test.
+// join opens the page in one more browser and sends a name. The browser keeps
+// reading, as real browsers do, until the test ends.
 func (s *testServer) join(name string) *browser {
 	s.t.Helper()
 	b := s.open()
@@ -106,7 +106,7 @@ func (s *testServer) join(name string) *browser {
 	return b
 }
 
-// open opens a browser that gives no name.
+// open opens the page in one more browser, which sends no name.
 func (s *testServer) open() *browser {
 	s.t.Helper()
 	b := s.connect()
@@ -114,14 +114,16 @@ func (s *testServer) open() *browser {
 	return b
 }
 
-// joinDeaf opens a browser that gives a name and does not read what it is sent.
-func (s *testServer) joinDeaf() *browser {
+// joinStalled adds a stalled client: a browser that sends a name and then reads
+// nothing.
+func (s *testServer) joinStalled() *browser {
 	s.t.Helper()
 	b := s.connect()
-	b.send(`{"name":"deaf"}`)
+	b.send(`{"name":"stalled"}`)
 	return b
 }
 
+// connect dials the server and makes the WebSocket handshake.
 func (s *testServer) connect() *browser {
 	s.t.Helper()
 	config, err := websocket.NewConfig("ws://chat.test/ws", "http://chat.test")
@@ -136,14 +138,14 @@ func (s *testServer) connect() *browser {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	b := &browser{t: s.t, conn: conn, ws: ws, frames: make(chan string, 5000), lists: make(chan presence, 5000)}
+	b := &browser{t: s.t, conn: conn, ws: ws, frames: make(chan string, 5000), presences: make(chan presence, 5000)}
 	s.t.Cleanup(b.crash)
 	return b
 }
 
-// read collects frames, one at a time rather than with websocket.Message,
-// which keeps the code in a close frame to itself. Like a browser, it answers
-// a close frame with one of its own.
+// read collects the frames from the server. It uses NewFrameReader, because
+// websocket.Message does not return the code in a close frame. Like a real browser,
+// read answers a close frame with one of its own.
 func (b *browser) read() {
 	defer close(b.frames)
 	for {
@@ -156,7 +158,7 @@ func (b *browser) read() {
 		case err != nil:
 			return
 		case strings.HasPrefix(string(payload), `[{"kind":"here"`):
-			b.lists <- decode[presence](b.t, string(payload))[0]
+			b.presences <- decode[presence](b.t, string(payload))[0]
 		case frame.PayloadType() == websocket.TextFrame:
 			b.frames <- string(payload)
 		case frame.PayloadType() == websocket.CloseFrame:
@@ -174,7 +176,7 @@ func (b *browser) send(text string) {
 	}
 }
 
-// sendHalfAFrame announces 100 bytes, and sends four of them.
+// sendHalfAFrame sends a header that promises 100 bytes, and then only four bytes.
 func (b *browser) sendHalfAFrame() {
 	b.t.Helper()
 	header := []byte{0x81, 0x80 | 100, 0, 0, 0, 0} // RFC 6455, section 5.2: text, masked with zeros
@@ -193,8 +195,8 @@ func (b *browser) says(text string) {
 	b.send(string(frame))
 }
 
-// hears fails the test unless these elements come next, in the words of
-// Message.String.
+// hears fails the test unless these elements come next. They are written as
+// Message.String returns them.
 func (b *browser) hears(want ...string) {
 	b.t.Helper()
 	for _, words := range want {
@@ -204,7 +206,7 @@ func (b *browser) hears(want ...string) {
 	}
 }
 
-// String is how the tests write an element down.
+// String returns the element as the tests write it.
 func (m Message) String() string {
 	if m.Kind == "chat" || m.Kind == "announcement" {
 		return m.Name + ": " + m.Text
@@ -219,11 +221,11 @@ func (b *browser) next() Message {
 		select {
 		case frame, ok := <-b.frames:
 			if !ok {
-				b.t.Fatalf("%s: the connection ended, with code %d", b.name, b.closeCode)
+				b.t.Fatalf("%s: the connection ended with close code %d", b.name, b.closeCode)
 			}
 			b.elements = decode[Message](b.t, frame)
-		case <-time.After(patience):
-			b.t.Fatalf("%s waited in vain", b.name)
+		case <-time.After(testTimeout):
+			b.t.Fatalf("%s received nothing within %v", b.name, testTimeout)
 		}
 	}
 	element := b.elements[0]
@@ -231,7 +233,7 @@ func (b *browser) next() Message {
 	return element
 }
 
-// heard returns all that has come and was not looked at yet.
+// heard returns everything that has arrived and that the test has not checked yet.
 func (b *browser) heard() []string {
 	b.t.Helper()
 	for range len(b.frames) {
@@ -253,24 +255,24 @@ func decode[E any](t testing.TB, frame string) (elements []E) {
 	return elements
 }
 
-// leave closes the tab: the browser says goodbye and the connection ends.
+// leave closes the tab: the browser sends a close frame, and the connection ends.
 func (b *browser) leave() {
 	b.t.Helper()
 	b.ws.WriteClose(1000)
-	b.isGone()
+	b.waitForClose()
 }
 
-// crash ends the connection without a word.
+// crash ends the connection without a close frame.
 func (b *browser) crash() {
-	b.ws.SetDeadline(time.Now()) // for a goroutine that still writes
+	b.ws.SetDeadline(time.Now()) // ends the wait of a goroutine that still writes
 	b.ws.Close()
 }
 
-// isGone waits until the server has ended the connection, dropping what it
-// sends until then, and returns the code of its close frame.
-func (b *browser) isGone() (closeCode int) {
+// waitForClose waits until the server ends the connection, and returns the code of its
+// close frame. It drops all other frames that arrive until then.
+func (b *browser) waitForClose() (closeCode int) {
 	b.t.Helper()
-	timeout := time.After(patience)
+	timeout := time.After(testTimeout)
 	for {
 		select {
 		case _, ok := <-b.frames:
@@ -316,31 +318,31 @@ func (l *pipeListener) Close() error {
 
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 
-// logBuffer collects what is logged; its mutex lets a test read while the
-// server's goroutines write.
+// logBuffer collects the log. Its mutex lets a test read it while the server's
+// goroutines write to it.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-// captureLog sends the log to a buffer for as long as the test runs.
+// captureLog sends the log to a buffer until the test ends.
 func captureLog(t testing.TB) *logBuffer {
 	buffer := &logBuffer{}
 	before, output, flags := slog.Default(), log.Writer(), log.Flags()
 	slog.SetDefault(slog.New(slog.NewTextHandler(buffer, nil)))
 	t.Cleanup(func() {
 		slog.SetDefault(before)
-		log.SetOutput(output) // SetDefault has turned package log around, and does not turn it back
+		log.SetOutput(output) // SetDefault also redirected package log, and to set the old default does not undo that
 		log.SetFlags(flags)
 	})
 	return buffer
 }
 
-// contains fails the test unless a line has the given words.
+// contains fails the test unless the log contains the given words.
 func (b *logBuffer) contains(t testing.TB, want string) {
 	t.Helper()
 	if !strings.Contains(b.String(), want) {
-		t.Errorf("the log is\n%s\nwant a line with\n%s", b, want)
+		t.Errorf("the log is\n%s\nwant it to contain\n%s", b, want)
 	}
 }
 

@@ -15,16 +15,18 @@ const historySize = 50
 
 var errNotSaved = errors.New("this message is not saved yet")
 
-// History returns the newest messages, oldest first.
+// History returns the newest messages, at most historySize, oldest first.
 func (s *Store) History() ([]Message, error) {
 	return s.history(context.Background(), math.MaxInt64)
 }
 
-// HistoryBefore returns the newest messages older than the one with this id,
-// oldest first. The store is a little behind the room, and far behind when it cannot
-// save. The answer could then have a gap that nobody notices, so it is an error:
-// messages are saved in the order of their ids, so once this one or a newer one
-// is saved, all older ones are.
+// HistoryBefore returns the newest messages that are older than the one with this
+// id, at most historySize, oldest first.
+//
+// The store is a little behind the room, and far behind when it cannot save. An
+// answer could then have a gap that nobody notices, so it is errNotSaved. The store
+// saves messages in the order of their ids: if it has this one or a newer one, it
+// has all older ones.
 func (s *Store) HistoryBefore(ctx context.Context, id int64) ([]Message, error) {
 	var newest int64
 	if err := s.reading.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM messages").Scan(&newest); err != nil {
@@ -43,7 +45,7 @@ func (s *Store) history(ctx context.Context, before int64) ([]Message, error) {
 		return nil, fmt.Errorf("read history: %w", err)
 	}
 	defer rows.Close()
-	history := []Message{} // not nil, which would be null as JSON
+	history := []Message{} // not nil, because JSON would have null for that
 	for rows.Next() {
 		var m Message
 		var at int64
@@ -54,5 +56,5 @@ func (s *Store) history(ctx context.Context, before int64) ([]Message, error) {
 		history = append(history, m)
 	}
 	slices.Reverse(history)
-	return history, rows.Err() // the loop ends after the last row, or at an error
+	return history, rows.Err() // the loop ends after the last row or at an error
 }

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// archive is a store with messages that have the ids 1, 2, 3, …
-func archive(t *testing.T, messages int) *Store {
+// storeWithMessages opens a store and saves messages with the ids 1, 2, 3, …
+func storeWithMessages(t *testing.T, messages int) *Store {
 	t.Helper()
 	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
 	var batch []Message
@@ -27,8 +27,9 @@ func archive(t *testing.T, messages int) *Store {
 	return store
 }
 
-// asks sends GET /history with this query and these headers.
-func (s *Store) asks(query string, headers ...string) *httptest.ResponseRecorder {
+// getHistory sends GET /history with this query, and with headers that are given as
+// name, value, name, value, …
+func (s *Store) getHistory(query string, headers ...string) *httptest.ResponseRecorder {
 	request := httptest.NewRequest("GET", "http://chat.test/history?"+query, nil)
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
@@ -38,18 +39,18 @@ func (s *Store) asks(query string, headers ...string) *httptest.ResponseRecorder
 	return response
 }
 
-func TestStepByStepBack(t *testing.T) {
-	store := archive(t, 2*historySize+20)
+func TestHistoryPaginationReturnsEachMessageOnce(t *testing.T) {
+	store := storeWithMessages(t, 2*historySize+20)
 	var ids []int64
 	for before := int64(2*historySize + 20); len(ids) < 1000; {
-		response := store.asks(fmt.Sprint("before=", before))
+		response := store.getHistory(fmt.Sprint("before=", before))
 		var step []Message
 		if err := json.Unmarshal(response.Body.Bytes(), &step); err != nil || response.Code != http.StatusOK {
 			t.Fatalf("status %d, %s: %v", response.Code, response.Body, err)
 		}
 		if len(step) == 0 {
 			if body := response.Body.String(); body != "[]" {
-				t.Errorf("the end of the history is %s, want []", body)
+				t.Errorf("the response at the beginning of the history is %s, want []", body)
 			}
 			break
 		}
@@ -58,23 +59,23 @@ func TestStepByStepBack(t *testing.T) {
 			these = append(these, message.ID)
 		}
 		if len(these) > historySize || !slices.IsSorted(these) {
-			t.Errorf("a step is %v, want at most %d, oldest first", these, historySize)
+			t.Errorf("one response has the ids %v, want at most %d, oldest first", these, historySize)
 		}
 		ids = append(these, ids...)
 		before = these[0]
 	}
 	for i, id := range ids {
 		if id != int64(i+1) {
-			t.Fatalf("the ids are %v, want all from 1 on, each once", ids)
+			t.Fatalf("the ids are %v, want every id from 1 on, each once", ids)
 		}
 	}
 	if len(ids) != 2*historySize+19 {
-		t.Errorf("%d messages, want all before the newest", len(ids))
+		t.Errorf("got %d messages, want all that are older than the newest", len(ids))
 	}
 }
 
-func TestWhatCannotBeAnswered(t *testing.T) {
-	store := archive(t, 3)
+func TestHistoryErrorsHaveTheRightStatus(t *testing.T) {
+	store := storeWithMessages(t, 3)
 	for query, want := range map[string]int{
 		"":                            http.StatusBadRequest,
 		"before=":                     http.StatusBadRequest,
@@ -85,63 +86,64 @@ func TestWhatCannotBeAnswered(t *testing.T) {
 		"before=99999999999999999999": http.StatusBadRequest,
 		"before=1;DROP TABLE":         http.StatusBadRequest,
 		"before=3":                    http.StatusOK,
-		"before=4":                    http.StatusServiceUnavailable, // on somebody's page, perhaps, but not saved
+		"before=4":                    http.StatusServiceUnavailable, // a page may show this message already, but it is not saved yet
 	} {
-		if got := store.asks(strings.ReplaceAll(query, " ", "%20")).Code; got != want {
-			t.Errorf("%q is answered with %d, want %d", query, got, want)
+		if got := store.getHistory(strings.ReplaceAll(query, " ", "%20")).Code; got != want {
+			t.Errorf("GET /history?%s returned %d, want %d", query, got, want)
 		}
 	}
 	store.Close()
-	if got := store.asks("before=3").Code; got != http.StatusInternalServerError {
-		t.Errorf("without a database the answer is %d, want 500", got)
+	if got := store.getHistory("before=3").Code; got != http.StatusInternalServerError {
+		t.Errorf("with a closed database, the status is %d, want 500", got)
 	}
 }
 
 func TestOnlyPagesOfThisServerMayReadTheHistory(t *testing.T) {
-	store := archive(t, 3)
+	store := storeWithMessages(t, 3)
 	for _, test := range []struct {
 		who     string
 		headers []string
 		status  int
 	}{
 		{"the page", []string{"Sec-Fetch-Site", "same-origin"}, http.StatusOK},
-		{"the page, unencrypted over a network", nil, http.StatusOK},
+		{"the page, over a network without TLS", nil, http.StatusOK},
 		{"a typed address", []string{"Sec-Fetch-Site", "none"}, http.StatusOK},
 		{"a foreign page", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.test"}, http.StatusForbidden},
-		{"a page of another port", []string{"Sec-Fetch-Site", "same-site", "Origin", "http://chat.test:8081"}, http.StatusForbidden},
-		{"a foreign picture", []string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden},
-		{"a foreign page, unencrypted", []string{"Origin", "http://evil.test"}, http.StatusForbidden},
+		{"a page from another port", []string{"Sec-Fetch-Site", "same-site", "Origin", "http://chat.test:8081"}, http.StatusForbidden},
+		{"an image on a foreign page", []string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden},
+		{"a foreign page, over a network without TLS", []string{"Origin", "http://evil.test"}, http.StatusForbidden},
 		{"a page without an origin", []string{"Origin", "null"}, http.StatusForbidden},
 		{"the page, with an origin", []string{"Origin", "http://chat.test"}, http.StatusOK},
 	} {
-		if got := store.asks("before=3", test.headers...).Code; got != test.status {
-			t.Errorf("%s gets %d, want %d", test.who, got, test.status)
+		if got := store.getHistory("before=3", test.headers...).Code; got != test.status {
+			t.Errorf("%s: status %d, want %d", test.who, got, test.status)
 		}
 	}
 }
 
-func TestWhoReadsDoesNotWaitForWhoSaves(t *testing.T) {
-	store := archive(t, 3)
-	tx, err := store.db.Begin() // takes the only connection, and SQLite's lock for writing
+func TestReadsDoNotWaitForWrites(t *testing.T) {
+	store := storeWithMessages(t, 3)
+	tx, err := store.db.Begin() // holds the only connection for writing, and SQLite's write lock
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	if messages, err := store.HistoryBefore(ctx, 3); err != nil || len(messages) != 2 {
-		t.Errorf("%d messages (error: %v), want 2", len(messages), err)
+		t.Errorf("got %d messages (error: %v), want 2", len(messages), err)
 	}
 }
 
-// At a stop the last pages are answered while the last messages are saved.
-func TestTheHistoryCanBeReadUntilTheEnd(t *testing.T) {
-	store := archive(t, 3)
+// When the store has saved its last batch, the server may still be answering the last
+// requests. So Run must not close the database.
+func TestHistoryIsReadableDuringShutdown(t *testing.T) {
+	store := storeWithMessages(t, 3)
 	close(store.queue)
 	if err := store.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if messages, err := store.HistoryBefore(t.Context(), 3); err != nil || len(messages) != 2 {
-		t.Errorf("%d messages (error: %v), want 2", len(messages), err)
+		t.Errorf("got %d messages (error: %v), want 2", len(messages), err)
 	}
 }

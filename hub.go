@@ -9,40 +9,41 @@ import (
 
 const (
 	heartbeat     = 25 * time.Second // between two heartbeats, which pages answer
-	inactiveAfter = 3 * heartbeat    // a client that sends no frame for so long is removed, at the next heartbeat
-	stopWait      = 2 * time.Second  // for all that is still to be written when the server stops
+	inactiveAfter = 3 * heartbeat    // a client that sends no frame for this long is removed at the next heartbeat
+	stopWait      = 2 * time.Second  // for the last frames to all clients when the server shuts down
 )
 
-// Hub is the room. One goroutine, Run, owns the set of clients, and nobody else
-// touches it: whoever wants something of the room sends it over a channel. That
-// is why no mutex guards the map, and why everyone sees the same order of
-// messages: it is the order in which Run takes them.
+// Hub is the room. One goroutine, Run, owns the set of clients and is the only
+// one that touches it. Other goroutines reach the room only through channels.
+// That is why no mutex guards the map, and why all clients see the messages in
+// the same order: the order in which Run receives them.
 type Hub struct {
 	register   chan *Client
 	unregister chan departure
 	broadcast  chan Message
 	sweep      chan time.Time
-	alive      chan struct{}
-	done       chan struct{} // closed when Run takes nothing more; every send to the hub is a select with it
-	stopBy     time.Time     // set before done is closed: the deadline for the clients' last frames
+	alive      chan struct{} // for health: Run receives from it, and so shows that it is not stuck
+	done       chan struct{} // closed when Run receives nothing more; every send to the hub is in a select with it
+	stopBy     time.Time     // the deadline for the last frames to the clients; set before done is closed
 
 	store *Store
 	stats stats
 
-	// These are Run's alone.
+	// Only Run touches these.
 	clients     map[*Client]bool
 	lastID      int64
-	history     []Message        // the last ones published, which the database may not have yet
-	waiting     Message          // one for which the store's queue had no room yet; without an ID, none
-	presenceDue <-chan time.Time // when to tell who is here; nil while everybody knows
+	history     []Message        // the last messages published; the store may not have saved them yet
+	waiting     Message          // the last message published, until the store's queue takes it; then its ID is 0
+	presenceDue <-chan time.Time // when to broadcast the presence; nil while it has not changed
 }
 
-// departure is what a client's read goroutine says when it ends.
+// departure is what a client's read goroutine sends to the hub when it ends.
 type departure struct {
 	client *Client
 	reason closeReason
 }
 
+// NewHub makes a hub whose history begins with the newest messages in the store.
 func NewHub(store *Store, history []Message) *Hub {
 	return &Hub{
 		register:   make(chan *Client),
@@ -58,13 +59,16 @@ func NewHub(store *Store, history []Message) *Hub {
 	}
 }
 
-// Run serves the room until ctx is cancelled. It waits for nothing else: not
-// for a client, not for a connection.
+// Run serves the room until ctx is cancelled. It never waits for a client or for
+// the disk.
 func (h *Hub) Run(ctx context.Context) {
 	for {
-		broadcast, queue := h.broadcast, (chan<- Message)(nil) // a nil channel is never ready
+		// If no message is waiting for the store, Run receives the next one. If one
+		// is waiting, Run offers it to the store, and receives no other. The channel
+		// that is not wanted is nil, and a nil channel is never ready.
+		nextMessage, storeQueue := h.broadcast, (chan<- Message)(nil)
 		if h.waiting.ID != 0 {
-			broadcast, queue = nil, h.store.queue // first this one has to go; all else goes on
+			nextMessage, storeQueue = nil, h.store.queue
 		}
 		select {
 		case <-ctx.Done():
@@ -74,9 +78,9 @@ func (h *Hub) Run(ctx context.Context) {
 			h.add(client)
 		case d := <-h.unregister:
 			h.remove(d.client, d.reason)
-		case message := <-broadcast:
+		case message := <-nextMessage:
 			h.publish(message)
-		case queue <- h.waiting:
+		case storeQueue <- h.waiting:
 			h.waiting = Message{}
 		case now := <-h.sweep:
 			h.deliver([]byte("[]")) // the heartbeat
@@ -88,8 +92,8 @@ func (h *Hub) Run(ctx context.Context) {
 	}
 }
 
-// health says what keeps the room from working, if anything does: that Run does
-// not answer, or that the store cannot save.
+// health returns an error if Run does not answer within a second, or if the
+// store failed to save the last batch. It does not notice a save that hangs.
 func (h *Hub) health() error {
 	select {
 	case h.alive <- struct{}{}:
@@ -104,9 +108,10 @@ func (h *Hub) health() error {
 	return nil
 }
 
-// add lets a client in and queues, as its first frame, the welcome and the
-// history. Run does it, so no gap and no double is left: what was published by
-// now is history, what is published from now on comes live.
+// add lets a client in. Its first frame is the welcome and the history. Only Run
+// publishes messages, and Run calls add, so the client misses no message and gets
+// none twice: the history has all messages published before, and the client
+// receives all messages published afterwards.
 func (h *Hub) add(client *Client) {
 	h.clients[client] = true
 	h.stats.clients.Add(1)
@@ -114,10 +119,12 @@ func (h *Hub) add(client *Client) {
 	client.send <- encode(append([]Message{{Kind: "welcome", Name: client.name}}, h.history...)...)
 }
 
-// publish lets everyone have the message at once. It is saved a little later.
+// publish delivers the message to all clients immediately. The store saves it a
+// little later.
 func (h *Hub) publish(message Message) {
 	now := time.Now()
-	// The clock makes ids grow even across a power cut that lost the last ones.
+	// A power cut may lose the newest messages, so the largest id in the database
+	// may be too small. The clock still makes each new id larger than the lost ones.
 	message.ID = max(h.lastID+1, now.UnixMicro())
 	message.At = now.UTC().Truncate(time.Millisecond)
 	h.lastID = message.ID
@@ -128,9 +135,9 @@ func (h *Hub) publish(message Message) {
 	h.deliver(encode(message)) // once, not once for each client
 }
 
-// deliver queues the frame for everyone in the room. A client whose queue is
-// full does not keep up; to wait for it would stop the whole room, and to drop
-// a message would leave it with a hole it does not know of. So it has to leave.
+// deliver queues the frame for every client in the room. If a client's queue is
+// full, the client is too slow. Waiting for it would stop the whole room, and
+// dropping the frame would leave a gap that nobody notices. So the hub removes it.
 func (h *Hub) deliver(frame []byte) {
 	longest := 0
 	for client := range h.clients {
@@ -144,9 +151,10 @@ func (h *Hub) deliver(frame []byte) {
 	h.stats.longestQueue.Set(int64(longest))
 }
 
-// remove closes the client's queue, which tells its write goroutine that
-// nothing more will come, and why. The client may be gone already: it can be
-// too slow and leave at the same time, and a channel must not be closed twice.
+// remove closes the client's queue, and so tells its write goroutine that no more
+// frames will come; client.reason says why. The hub may have removed the client
+// before: a client can be too slow and leave at the same time. Closing a channel
+// twice panics, so remove does nothing the second time.
 func (h *Hub) remove(client *Client, reason closeReason) {
 	if h.clients[client] {
 		delete(h.clients, client)
@@ -157,7 +165,8 @@ func (h *Hub) remove(client *Client, reason closeReason) {
 	}
 }
 
-// removeInactive is for connections that are dead without anybody's knowing.
+// removeInactive removes clients whose connections died silently: they have sent
+// no frame for a long time, not even the answer to a heartbeat.
 func (h *Hub) removeInactive(now time.Time) {
 	for client := range h.clients {
 		if now.Sub(client.start)-time.Duration(client.lastFrame.Load()) > inactiveAfter {
@@ -166,7 +175,7 @@ func (h *Hub) removeInactive(now time.Time) {
 	}
 }
 
-// sweep tells the hub when it is time for a heartbeat, until ctx ends.
+// sweep tells the hub at each interval that a heartbeat is due, until ctx ends.
 func sweep(ctx context.Context, hub *Hub) {
 	every(ctx, heartbeat, func(now time.Time) {
 		select {
@@ -190,8 +199,9 @@ func every(ctx context.Context, interval time.Duration, do func(now time.Time)) 
 	}
 }
 
-// stop lets everyone go, and gives the store, which now takes all, the message
-// that was waiting.
+// stop removes all clients, and hands the waiting message to the store. Here, unlike
+// in Run, the hub may wait for the store: once ctx is cancelled, the store empties
+// its queue until the hub closes it.
 func (h *Hub) stop() {
 	h.stopBy = time.Now().Add(stopWait)
 	close(h.done)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-func TestWhatOneSaysAllSee(t *testing.T) {
+func TestMessageReachesEveryClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		ann, bob, eve := server.join("ann"), server.join("bob"), server.join("eve")
@@ -28,42 +28,44 @@ func TestWhatOneSaysAllSee(t *testing.T) {
 	})
 }
 
-// The seam between history and live messages is where chats lose messages, or
-// show them twice. Here people join all the time while others talk; whoever has
-// joined must have seen, from the first message shown on, all that exist.
-func TestNoGapAndNoDoubleAtTheSeam(t *testing.T) {
+// A client that joins gets the history first, and live messages after it. If a server
+// loses or duplicates messages, it does so between the two. Here forty clients join
+// while another one talks. Each must see the last messages of the conversation, from
+// the first one in its history on: all of them, each once.
+func TestNoMessageIsMissedOrDuplicatedWhileJoining(t *testing.T) {
 	const messages, joiners = 200, 40
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		talker := server.join("ann")
-		var room sync.WaitGroup
-		room.Go(func() {
+		var busy sync.WaitGroup
+		busy.Go(func() {
 			for n := range messages {
 				talker.says(fmt.Sprint(n))
 			}
 		})
 		late := make([]*browser, joiners)
 		for i := range late {
-			room.Go(func() { late[i] = server.join(fmt.Sprint(i)) })
+			busy.Go(func() { late[i] = server.join(fmt.Sprint(i)) })
 		}
-		room.Wait()
+		busy.Wait()
 		synctest.Wait()
 
 		all := talker.heard()
 		if len(all) != messages {
-			t.Fatalf("the talker heard %d messages, want %d", len(all), messages)
+			t.Fatalf("the talker received %d messages, want %d", len(all), messages)
 		}
 		for i, b := range late {
 			heard := b.heard()
 			if want := all[len(all)-len(heard):]; !slices.Equal(heard, want) || len(heard) < historySize {
-				t.Errorf("joiner %d has seen %d messages, not just the last ones of all", i, len(heard))
+				t.Errorf("joiner %d received %d messages, want at least %d, the same that the talker received last", i, len(heard), historySize)
 			}
 		}
 	})
 }
 
-// The database is behind by up to a batch. A history read from it would be, too.
-func TestTheHistoryDoesNotWaitForTheDatabase(t *testing.T) {
+// A message is shown before it is saved. So a newcomer's history must come from the
+// hub: the database does not have the newest messages yet.
+func TestHistoryIncludesUnsavedMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		ann := server.join("ann")
@@ -73,41 +75,41 @@ func TestTheHistoryDoesNotWaitForTheDatabase(t *testing.T) {
 	})
 }
 
-// While the database refuses to save, the room goes on until the store's queue
-// is full. Then it is the senders who wait, and are told; nobody else is held
-// up, and nothing that was shown is lost.
+// While the database cannot save, the room goes on until the store's queue is full.
+// After that, senders have to wait, and get an error. Nobody else waits, and no message
+// that was shown is lost.
 func TestBackPressureReachesTheSender(t *testing.T) {
-	const room = storeQueue + maxBatch + 1 // in the queue, in the batch, in the hub
+	const capacity = storeQueue + maxBatch + 1 // messages in the store's queue, in its batch, and in the hub
 	synctest.Test(t, func(t *testing.T) {
 		log := captureLog(t)
 		server := startServer(t)
 		ann, bob := server.join("ann"), server.join("bob")
 		server.store.setReadOnly(t, true)
-		for n := range room {
+		for n := range capacity {
 			ann.says(fmt.Sprint(n))
 			ann.hears(fmt.Sprint("ann: ", n))
 		}
 		ann.says("one too many")
 		ann.hears("error not sent: the server cannot save at the moment")
 		bob.says("me neither?")
-		server.join("eve").hears(fmt.Sprint("ann: ", room-historySize)) // joining goes on
+		server.join("eve").hears(fmt.Sprint("ann: ", capacity-historySize)) // she can join
 		bob.hears("ann: 0")
 
 		server.store.setReadOnly(t, false)
 		time.Sleep(2 * retryWait)
 		ann.says("better")
-		ann.hears("bob: me neither?", "ann: better") // bob was still waiting, and not yet told
+		ann.hears("bob: me neither?", "ann: better") // bob had waited for less than sayWait, so he got no error
 		server.stop()
 		if n := strings.Count(log.String(), "cannot save"); n != 1 {
-			t.Errorf("the log tells of the failure %d times, want once", n)
+			t.Errorf("the log reports the failure %d times, want once", n)
 		}
-		if got := server.saved(t); got != room+2 {
-			t.Errorf("%d messages were saved, want %d", got, room+2)
+		if got := server.countSaved(t); got != capacity+2 {
+			t.Errorf("%d messages were saved, want %d", got, capacity+2)
 		}
 	})
 }
 
-func TestTheLastBatchIsSavedAtAStop(t *testing.T) {
+func TestLastBatchIsSavedAtShutdown(t *testing.T) {
 	const messages = 3*maxBatch + 7
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
@@ -117,14 +119,15 @@ func TestTheLastBatchIsSavedAtAStop(t *testing.T) {
 			ann.hears(fmt.Sprint("ann: ", n))
 		}
 		server.stop()
-		if got := server.saved(t); got != messages {
+		if got := server.countSaved(t); got != messages {
 			t.Errorf("%d messages were saved, want %d", got, messages)
 		}
 	})
 }
 
-// Ids are times, but they have to grow when the clock is set back, too.
-func TestIDsGrowWhateverTheClockSays(t *testing.T) {
+// An id is usually the time of publication. Ids must grow even when the clock is set
+// back.
+func TestIDsGrowWhenClockIsSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "chat.db")
 		tomorrow := time.Now().Add(24 * time.Hour)
@@ -152,8 +155,8 @@ func TestIDsGrowWhateverTheClockSays(t *testing.T) {
 	})
 }
 
-// Twenty people talk at the same time. Nobody can know the order beforehand;
-// but there must be one, the same for all.
+// Twenty people talk at the same time. The order of their messages is not predictable,
+// but everyone must see the same one.
 func TestEveryoneSeesTheSameOrder(t *testing.T) {
 	const people, each = 20, 10
 	synctest.Test(t, func(t *testing.T) {
@@ -176,11 +179,11 @@ func TestEveryoneSeesTheSameOrder(t *testing.T) {
 
 		first := room[0].heard()
 		if len(first) != people*each {
-			t.Fatalf("heard %d messages, want %d", len(first), people*each)
+			t.Fatalf("person 0 received %d messages, want %d", len(first), people*each)
 		}
 		for person, b := range room[1:] {
 			if !slices.Equal(b.heard(), first) {
-				t.Errorf("person %d heard another order than person 0", person+1)
+				t.Errorf("person %d received the messages in another order than person 0", person+1)
 			}
 		}
 	})
@@ -190,7 +193,7 @@ func TestTheHubNeverWaitsForAClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		ann := server.join("ann")
-		stuck := &Client{send: make(chan []byte, 1)} // with nobody who reads its queue: the welcome fills it
+		stuck := &Client{send: make(chan []byte, 1)} // no goroutine takes frames from its queue, so the welcome fills it
 		server.hub.register <- stuck
 
 		ann.says("one")
@@ -198,47 +201,48 @@ func TestTheHubNeverWaitsForAClient(t *testing.T) {
 		ann.hears("ann: one", "ann: two")
 		<-stuck.send
 		if frame, open := <-stuck.send; open {
-			t.Errorf("the full queue goes on with %q, want it closed", frame)
+			t.Errorf("the next frame in the full queue is %q, want the queue closed", frame)
 		}
 	})
 }
 
-func TestALeaverIsRemovedOnce(t *testing.T) {
+func TestClientIsRemovedOnlyOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		client := &Client{send: make(chan []byte, 1)}
 		server.hub.register <- client
 		server.hub.unregister <- departure{client, closeReason{}}
-		server.hub.unregister <- departure{client, closeReason{}} // as when the hub has dropped it just before it left
+		server.hub.unregister <- departure{client, closeReason{}} // the same happens when the hub removes a slow client that is just leaving
 
-		server.stop() // from here on the room may be looked at
+		server.stop() // now no other goroutine uses the map, so the test may
 		if len(server.hub.clients) != 0 {
-			t.Errorf("%d clients in the room, want none", len(server.hub.clients))
+			t.Errorf("%d clients are in the room, want none", len(server.hub.clients))
 		}
 	})
 }
 
-func TestAStoppedHubKeepsNobodyWaiting(t *testing.T) {
+func TestClientThatConnectsDuringShutdownIsDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		hub := NewHub(&Store{queue: make(chan Message)}, nil)
-		hub.Run(ctx) // and it has stopped
+		hub.Run(ctx) // returns at once, because ctx is cancelled
 
 		pipes := newPipeListener()
-		server := newServer(routes(ctx, hub, new(sync.WaitGroup), &config{maxClients: 10}))
+		server := newServer(routes(t.Context(), hub, new(sync.WaitGroup), &config{maxClients: 10}))
 		go server.Serve(pipes)
 		defer server.Close()
 		late := &testServer{t: t, dial: pipes.dial}
 		b := late.open()
-		if code := b.isGone(); code != closeGoingAway {
-			t.Errorf("who comes too late is told %d, want %d", code, closeGoingAway)
+		b.send(`{"name":"late"}`)
+		if code := b.waitForClose(); code != closeGoingAway {
+			t.Errorf("close code %d, want %d", code, closeGoingAway)
 		}
 	})
 }
 
-// Both keep their connection open and read. Only one answers heartbeats.
-func TestOnlyThoseWhoAnswerHeartbeatsStay(t *testing.T) {
+// Both clients keep their connection open and read, but only ann answers heartbeats.
+func TestClientThatIgnoresHeartbeatsIsDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		start := time.Now()
@@ -249,7 +253,7 @@ func TestOnlyThoseWhoAnswerHeartbeatsStay(t *testing.T) {
 			}
 			ann.send("{}")
 		}
-		if code := silent.isGone(); code != closePolicy {
+		if code := silent.waitForClose(); code != closePolicy {
 			t.Errorf("close code %d, want %d", code, closePolicy)
 		}
 		if passed := time.Since(start); passed != 10*heartbeat {
@@ -261,22 +265,22 @@ func TestOnlyThoseWhoAnswerHeartbeatsStay(t *testing.T) {
 }
 
 // The next two tests use real sockets, because pipes have no buffers. On the loopback
-// device the operating system takes about four megabytes for a reader that
-// does not read before a write blocks.
+// device, the operating system buffers about four megabytes for a client that does not
+// read. Only then does a write to it block.
 
-func TestAClientThatStopsReadingCostsTheOthersNothing(t *testing.T) {
-	const messages = 800
-	filler := strings.Repeat("👩‍💻", maxText/3-2) // 11 bytes in three characters: 7 KB; 6 MB in all
+func TestStalledClientDoesNotBlockOthers(t *testing.T) {
+	const messages = 2 * sendQueue               // more than the stalled client's queue and buffers hold
+	filler := strings.Repeat("👩‍💻", maxText/3-2) // an emoji of three characters, 11 bytes: 7 KB a message, 15 MB in all
 	server := startRealServer(t)
-	ann, bob, _ := server.join("ann"), server.join("bob"), server.joinDeaf()
+	ann, bob, _ := server.join("ann"), server.join("bob"), server.joinStalled()
 	for n := range messages {
 		ann.says(fmt.Sprint(n, filler))
 	}
-	ann.hearsFrames(messages)
-	bob.hearsFrames(messages)
+	ann.receivesFrames(messages)
+	bob.receivesFrames(messages)
 }
 
-func TestReadersThatReadStayConnectedInABurst(t *testing.T) {
+func TestReadingClientsStayConnectedDuringBurst(t *testing.T) {
 	const people, each = 100, 10
 	server := startRealServer(t)
 	var room []*browser
@@ -294,36 +298,36 @@ func TestReadersThatReadStayConnectedInABurst(t *testing.T) {
 	}
 	burst.Wait()
 	for _, b := range room {
-		b.hearsFrames(people * each)
+		b.receivesFrames(people * each)
 	}
 }
 
-// hearsFrames waits for so many frames; to read them all would take longer than
-// to deliver them.
-func (b *browser) hearsFrames(n int) {
+// receivesFrames waits for n frames, but does not decode them: that would take longer
+// than the delivery.
+func (b *browser) receivesFrames(n int) {
 	b.t.Helper()
-	timeout := time.After(patience)
+	timeout := time.After(testTimeout)
 	for i := range n {
 		select {
 		case _, ok := <-b.frames:
 			if !ok {
-				b.t.Fatalf("%s: the connection ended with code %d, after %d of %d frames", b.name, b.closeCode, i, n)
+				b.t.Fatalf("%s: the connection ended with close code %d, after %d of %d frames", b.name, b.closeCode, i, n)
 			}
 		case <-timeout:
-			b.t.Fatalf("%s waited in vain for frame %d of %d", b.name, i+1, n)
+			b.t.Fatalf("%s received %d of %d frames within %v", b.name, i, n, testTimeout)
 		}
 	}
 }
 
-// BenchmarkBroadcast measures a message on its way from one of a hundred
-// clients to all of them, with and without one among them that does not read.
+// BenchmarkBroadcast measures how long a message takes from one of a hundred clients to
+// all of them, without and with a stalled client in the room.
 func BenchmarkBroadcast(b *testing.B) {
-	captureLog(b) // out of the way of the figures
-	for _, deaf := range []int{0, 1} {
-		b.Run(fmt.Sprintf("deaf=%d", deaf), func(b *testing.B) {
+	captureLog(b) // keeps the log out of the results
+	for _, stalled := range []int{0, 1} {
+		b.Run(fmt.Sprintf("stalled=%d", stalled), func(b *testing.B) {
 			server := startRealServer(b)
-			for range deaf {
-				server.joinDeaf()
+			for range stalled {
+				server.joinStalled()
 			}
 			var room []*browser
 			for person := range 100 {

@@ -6,21 +6,21 @@ import (
 )
 
 const (
-	burst     = 10                    // frames that a client may send at once, after a time of rest
-	floodWait = 10 * time.Millisecond // after a frame that is refused, or free, until the next is read
+	burst     = 10                    // frames that a client may send at once, after a pause
+	floodWait = 10 * time.Millisecond // the pause after a refused or free frame
 )
 
 var errTooFast = errors.New("not sent: this was too fast, please wait a moment")
 
-// limiter is a token bucket: every frame takes out a token, rate tokens a second
-// come in, and the bucket holds burst of them. So a person may say several
-// things in a row, and nobody can go on like that.
+// limiter is a token bucket. Every frame but {} takes a token out, rate tokens a second
+// come in, and the bucket holds at most burst tokens. So a person can say several
+// things in a row, but cannot go on at that speed.
 //
-// A new limiter is full, because its bucket was filled last at the zero time,
-// which is long ago.
+// A new limiter has a full bucket: it was last filled at the zero time, which is
+// long ago.
 type limiter struct {
-	rate   float64 // tokens a second; 0 for no limit
-	tokens float64 // fractions too: in 100 ms, half a token comes in
+	rate   float64 // tokens a second; 0 means no limit
+	tokens float64 // a fraction is possible: at 5 a second, half a token comes in within 100 ms
 	filled time.Time
 }
 

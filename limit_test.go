@@ -11,26 +11,26 @@ import (
 	"time"
 )
 
-// startLimitedServer is startServer with the limit that the program has unless
-// it is told otherwise.
+// startLimitedServer starts the server like startServer, but with the rate limit that
+// the program has by default.
 func startLimitedServer(t *testing.T) *testServer {
 	t.Helper()
 	pipes := newPipeListener()
 	return serveOn(t, &config{maxClients: 1000, rate: 5}, pipes, pipes.dial)
 }
 
-func TestTheLimiter(t *testing.T) {
+func TestLimiterAllowsBurstThenSteadyRate(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		rate  float64
-		sends []time.Duration // after the beginning, eleven frames each
-		want  []int           // how many of those pass
+		sends []time.Duration // times after the start; eleven frames come at each
+		want  []int           // how many of the eleven frames pass at each time
 	}{
 		{"a burst", 5, []time.Duration{0}, []int{10}},
 		{"a second later", 5, []time.Duration{0, time.Second}, []int{10, 5}},
 		{"half a token is kept", 5, []time.Duration{0, 300 * time.Millisecond, 400 * time.Millisecond}, []int{10, 1, 1}},
-		{"after a long rest, no more than a burst", 5, []time.Duration{0, time.Hour}, []int{10, 10}},
-		{"slower than one a second", 0.5, []time.Duration{0, time.Second, 2 * time.Second}, []int{10, 0, 1}},
+		{"a long rest allows no more than one burst", 5, []time.Duration{0, time.Hour}, []int{10, 10}},
+		{"a rate below one frame a second", 0.5, []time.Duration{0, time.Second, 2 * time.Second}, []int{10, 0, 1}},
 		{"no limit", 0, []time.Duration{0, 0, 0}, []int{11, 11, 11}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -47,22 +47,23 @@ func TestTheLimiter(t *testing.T) {
 				passed = append(passed, n)
 			}
 			if !slices.Equal(passed, test.want) {
-				t.Errorf("%d pass, want %d", passed, test.want)
+				t.Errorf("%d frames pass, want %d", passed, test.want)
 			}
 		})
 	}
 }
 
-// Of a flood, what is within the limit arrives. Who sends it is told so once a
-// second and stays connected, and whoever else speaks is heard.
-func TestAFloodIsRefused(t *testing.T) {
+// ann sends messages as fast as she can. Everyone receives those that are within the
+// rate limit. ann gets an error once a second and stays connected, and all messages of
+// bob arrive.
+func TestMessagesOverRateLimitAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startLimitedServer(t)
 		ann, bob := server.join("ann"), server.join("bob")
 		const seconds = 10
 		sent := 0
 		for start := time.Now(); time.Since(start) < seconds*time.Second && sent < 5000; sent++ {
-			ann.says("flood") // waits until the server reads
+			ann.says("flood") // blocks until the server reads
 			if sent%100 == 0 {
 				bob.says("and I?")
 			}
@@ -74,21 +75,21 @@ func TestAFloodIsRefused(t *testing.T) {
 			heard[words]++
 		}
 		for words, want := range map[string]int{
-			"ann: flood":                  2 * (burst - 1 + 5*seconds), // to both; one token went for the name
+			"ann: flood":                  2 * (burst - 1 + 5*seconds), // ann and bob receive each message; the name took one token
 			"bob: and I?":                 2 * ((sent + 99) / 100),
 			"error " + errTooFast.Error(): seconds,
 		} {
 			if got := heard[words]; got != want {
-				t.Errorf("%q was heard %d times, want %d", words, got, want)
+				t.Errorf("%q was received %d times, want %d", words, got, want)
 			}
 		}
 		ann.leave()
 	})
 }
 
-// What is free or refused can be sent in any number, and for that reason it is
-// read slowly.
-func TestAFloodWaitsAtItsSource(t *testing.T) {
+// Frames that are refused, and heartbeat answers, which are free, do not use up tokens.
+// To limit them anyway, the server reads them slowly.
+func TestFloodingClientIsThrottled(t *testing.T) {
 	for _, frame := range []string{`{"text":"flood"}`, `{}`} {
 		synctest.Test(t, func(t *testing.T) {
 			ann := startLimitedServer(t).join("ann")
@@ -97,18 +98,18 @@ func TestAFloodWaitsAtItsSource(t *testing.T) {
 				ann.send(frame)
 			}
 			if took, least := time.Since(start), 900*floodWait; took < least {
-				t.Errorf("a thousand times %s took %v, want at least %v", frame, took, least)
+				t.Errorf("to send %s a thousand times took %v, want at least %v", frame, took, least)
 			}
 		})
 	}
 }
 
-// Mistakes cost too, or a flood of those would be free. Answers to heartbeats
-// are.
-func TestWhatCostsAndWhatDoesNot(t *testing.T) {
+// An invalid frame takes a token too; if it did not, a flood of invalid frames would not
+// be limited. Only the answer to a heartbeat is free.
+func TestRateLimitCountsEveryFrameExceptHeartbeatAnswers(t *testing.T) {
 	for _, test := range []struct {
 		frame string
-		left  bool // whether there is a token left afterwards
+		left  bool // whether ten of these frames leave a token for a message
 	}{
 		{`{}`, true},
 		{`{ }`, false},
@@ -125,15 +126,15 @@ func TestWhatCostsAndWhatDoesNot(t *testing.T) {
 				ann.says("hello")
 				synctest.Wait()
 				if heard := slices.Contains(ann.heard(), "ann: hello"); heard != test.left {
-					t.Errorf("after %d times %s, a message is heard: %t, want %t", burst, test.frame, heard, test.left)
+					t.Errorf("after %d times %s, was a message delivered? %t, want %t", burst, test.frame, heard, test.left)
 				}
 			})
 		})
 	}
 }
 
-// Before one has a name, the limit is the same.
-func TestNamesCannotBeTriedForEver(t *testing.T) {
+// Frames that a client sends before it has a name are limited in the same way.
+func TestRateLimitAppliesBeforeJoining(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ann := startLimitedServer(t).open()
 		for range burst {
@@ -143,7 +144,7 @@ func TestNamesCannotBeTriedForEver(t *testing.T) {
 		synctest.Wait()
 		ann.hears("error this name is the server's own: please choose another")
 		if heard := ann.heard(); len(heard) > 0 {
-			t.Errorf("after so many attempts ann heard %q", heard)
+			t.Errorf("after %d refused names, the server sent ann %q, want nothing more", burst, heard)
 		}
 		time.Sleep(time.Second)
 		ann.send(`{"name":"ann"}`)
@@ -151,12 +152,12 @@ func TestNamesCannotBeTriedForEver(t *testing.T) {
 	})
 }
 
-// BenchmarkFlood measures a message on its way from one of a hundred people to
-// all of them, while others send as fast as they can. The people and the floods
-// are goroutines of this process, and share the machine with the server: a part
-// of what a flood costs is to make it.
+// BenchmarkFlood measures how long a message takes from one of a hundred people to all
+// of them, while flooding clients send as fast as they can. All clients are goroutines
+// of this process and share the machine with the server, so a part of the cost of a
+// flood is to send it.
 func BenchmarkFlood(b *testing.B) {
-	captureLog(b) // out of the way of the figures
+	captureLog(b) // keeps the log out of the results
 	for _, floods := range []int{0, 1, 10} {
 		b.Run(fmt.Sprintf("floods=%d", floods), func(b *testing.B) {
 			listener := listen(b)
@@ -170,7 +171,7 @@ func BenchmarkFlood(b *testing.B) {
 			for range floods {
 				ws := server.join("flood").ws
 				go func() {
-					for { // until the end of the test closes the connection
+					for { // until the connection is closed, at the end of the test
 						if _, err := ws.Write([]byte(`{"text":"flood"}`)); err != nil {
 							return
 						}
@@ -190,7 +191,7 @@ func BenchmarkFlood(b *testing.B) {
 					}
 				}
 				times = append(times, time.Since(start))
-				time.Sleep(10 * time.Millisecond) // a hundred people, one message a second each
+				time.Sleep(10 * time.Millisecond) // a hundred people who say something every second
 			}
 			slices.Sort(times)
 			b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "ms/median")

@@ -1,5 +1,5 @@
-// Chat is a real-time chat server. Its git history is a course in nine
-// milestones; milestones/README.md is the index.
+// Chat is a real-time chat server. Its git history is a course;
+// milestones/README.md is the index.
 package main
 
 import (
@@ -17,36 +17,36 @@ import (
 	"time"
 )
 
-// config holds what the command line and the environment say, and nothing else.
+// config holds the settings from the command line and the environment.
 type config struct {
 	addr, db      string
-	debugAddr     string // "" for none
+	debugAddr     string // "" means no debug server
 	maxClients    int
-	rate          float64 // frames a second from each client; 0 for no limit
+	rate          float64 // frames a second from each client; 0 means no limit
 	announce      []string
-	announceFile  string // "" for none
+	announceFile  string // "" means none
 	announceEvery time.Duration
-	rest          []string // what stands behind the flags
+	rest          []string // arguments after the flags; there should be none
 }
 
-// main only reads the flags and turns an error into a message and exit code 1.
-// The work is in run, which can return errors and so can be tested.
+// main only reads the flags, and turns an error into a log line and exit code 1.
+// os.Exit would end a test too, so testable code is in run.
 func main() {
 	var c config
 	flag.StringVar(&c.addr, "addr", defaultAddr(), "listen on this `host:port`; without a host, on every network interface")
 	flag.StringVar(&c.db, "db", "chat.db", "keep the messages in this SQLite `file`")
-	flag.IntVar(&c.maxClients, "max-clients", 1000, "refuse connections beyond this `number`")
-	flag.StringVar(&c.debugAddr, "debug-addr", "", "serve counters and profiles at this `host:port`, under /debug/vars and /debug/pprof/; without it, nowhere")
-	flag.Float64Var(&c.rate, "rate", 5, "let each client send this `number` of frames a second, ten at once after a rest, names included; 0 for no limit")
+	flag.IntVar(&c.maxClients, "max-clients", 1000, "the largest `number` of connections; the server refuses more")
+	flag.StringVar(&c.debugAddr, "debug-addr", "", "serve counters and profiles at this `host:port`, under /debug/vars and /debug/pprof/ (default: no debug server)")
+	flag.Float64Var(&c.rate, "rate", 5, "the rate limit: how many frames a second each client may send, after a burst of ten; 0 means no limit")
 	flag.Func("log", "write the log as `text` or json (default text)", setLog)
-	flag.Func("announce", "have the server say this `text` now and then; texts given with several of these take turns", c.addAnnouncement)
-	flag.StringVar(&c.announceFile, "announce-file", "", "announce the lines of this `file`, too; it is read again for each announcement")
-	flag.DurationVar(&c.announceEvery, "announce-every", 30*time.Minute, "the `time` between two announcements")
+	flag.Func("announce", "a `text` that the server announces periodically; repeat the flag to rotate several texts", c.addAnnouncement)
+	flag.StringVar(&c.announceFile, "announce-file", "", "also announce the lines of this `file`; the server reads it again before each announcement")
+	flag.DurationVar(&c.announceEvery, "announce-every", 30*time.Minute, "the `interval` between two announcements")
 	flag.Parse()
 	c.rest = flag.Args()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the first signal begins an orderly stop; a second one ends the program at once
+	context.AfterFunc(ctx, stop) // the first signal begins a shutdown; a second one ends the program at once
 
 	if err := run(ctx, &c); err != nil {
 		slog.Error("chat stopped", "error", err)
@@ -54,9 +54,9 @@ func main() {
 	}
 }
 
-// defaultAddr is where to listen without -addr. Platforms say it with a
+// defaultAddr is the address to listen on without -addr. Platforms set it with a
 // variable: ADDR, or PORT, which means that port on every network interface.
-// Without those, nothing outside this machine can connect.
+// Without either, only this machine can connect.
 func defaultAddr() string {
 	port := os.Getenv("PORT")
 	if port != "" {
@@ -76,7 +76,7 @@ func (c *config) addAnnouncement(text string) error {
 
 func setLog(format string) error {
 	switch format {
-	case "text": // as it is
+	case "text": // slog's default
 	case "json":
 		slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, nil)))
 	default:
@@ -85,18 +85,18 @@ func setLog(format string) error {
 	return nil
 }
 
-// check is for what package flag cannot know.
+// check returns an error for a setting that package flag cannot refuse by itself.
 func (c *config) check() error {
 	switch {
 	case len(c.rest) > 0:
 		return fmt.Errorf("unknown argument %q", c.rest[0])
-	case c.addr == "": // net.Listen would take any port, on every network interface
+	case c.addr == "": // net.Listen would choose any free port, on every network interface
 		return errors.New("-addr must be a host:port")
-	case c.db == "" || c.db == ":memory:": // for SQLite, a database that is gone with its connection
+	case c.db == "" || c.db == ":memory:": // for SQLite, a database that ends with its connection
 		return errors.New("-db must be a file")
 	case c.maxClients <= 0:
 		return errors.New("-max-clients must be more than 0")
-	case !(c.rate >= 0): // NaN is neither less nor more
+	case !(c.rate >= 0): // c.rate < 0 would let NaN through
 		return errors.New("-rate must be 0 or more")
 	case c.announceEvery <= 0:
 		return errors.New("-announce-every must be more than 0")
@@ -104,15 +104,15 @@ func (c *config) check() error {
 	return nil
 }
 
-// run serves until ctx ends or something fails. Listening and serving are two
-// steps, so that the URL is printed only once the port is really ours.
+// run serves until ctx ends or something fails. It listens first and serves
+// later, so that it logs the URL only when it really has the port.
 func run(ctx context.Context, c *config) error {
 	if err := c.check(); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", c.addr)
 	if err != nil {
-		return err // it says all there is to say: "listen tcp 127.0.0.1:8080: bind: address already in use"
+		return err // it needs no more words: "listen tcp 127.0.0.1:8080: bind: address already in use"
 	}
 	defer listener.Close()
 	store, err := OpenStore(c.db)
@@ -129,17 +129,16 @@ func run(ctx context.Context, c *config) error {
 		if err != nil {
 			return errors.Join(err, store.Close())
 		}
-		defer stop() // last, because a stop that hangs is worth looking at
+		defer stop() // last, so that the profiles show where a shutdown hangs
 	}
 	slog.Info("chat is running", "url", pageURL(c.addr, listener))
 	return serve(ctx, hub, c, listener)
 }
 
-// pageURL is the address to open in a browser. The host is the one that was
-// asked for; the port is the listener's, because with port 0 the operating
-// system chooses one.
+// pageURL is the address to open in a browser. The host comes from addr. The port
+// comes from the listener: for port 0 the operating system has chosen one.
 func pageURL(addr string, listener net.Listener) string {
-	host, _, _ := net.SplitHostPort(addr) // net.Listen has accepted it already
+	host, _, _ := net.SplitHostPort(addr) // no error: net.Listen accepted it
 	if host == "" {
 		host = "localhost"
 	}

@@ -18,7 +18,7 @@ import (
 
 func TestRoutes(t *testing.T) {
 	hub := NewHub(&Store{}, nil)
-	close(hub.done) // as in a server that stops
+	close(hub.done) // as when the server stops
 	for _, test := range []struct {
 		method, path string
 		status       int
@@ -45,8 +45,8 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// The page names its files, and the policy in the header lets it load those and
-// no others.
+// The page names its files. The policy in the header lets the browser load files of this
+// server only.
 func TestThePageMayLoadItsOwnFilesOnly(t *testing.T) {
 	get := func(path string) *httptest.ResponseRecorder {
 		response := httptest.NewRecorder()
@@ -71,13 +71,13 @@ func TestThePageMayLoadItsOwnFilesOnly(t *testing.T) {
 	}
 	for _, file := range files {
 		if status := get("/" + file[1]).Code; status != http.StatusOK {
-			t.Errorf("GET /%s is answered with %d", file[1], status)
+			t.Errorf("GET /%s returned %d, want 200", file[1], status)
 		}
 	}
 }
 
-// What people write is text, never markup. No browser runs here, so the test
-// looks for the ways in which a script turns text into markup.
+// What people write is text, never markup. No browser runs here, so the test searches
+// the scripts for the ways to turn text into markup.
 func TestNoScriptTurnsTextIntoMarkup(t *testing.T) {
 	markup := regexp.MustCompile(`\.(innerHTML|outerHTML|insertAdjacentHTML|setHTML\w*|createContextualFragment|parseFromString|srcdoc|write(ln)?)\b`)
 	scripts, err := fs.Glob(static, "static/*.js")
@@ -109,11 +109,11 @@ func TestThePageIsSmall(t *testing.T) {
 		return err
 	})
 	if err != nil || size >= limit {
-		t.Errorf("the files of the page have %d bytes together (error: %v), want less than %d", size, err, limit)
+		t.Errorf("the files of the page have %d bytes in total (error: %v), want less than %d", size, err, limit)
 	}
 }
 
-func TestATakenPortIsAnError(t *testing.T) {
+func TestPortInUseIsAnError(t *testing.T) {
 	other := listen(t)
 	err := run(t.Context(), &config{
 		addr:          other.Addr().String(),
@@ -122,11 +122,11 @@ func TestATakenPortIsAnError(t *testing.T) {
 		announceEvery: time.Hour,
 	})
 	if err == nil || !strings.Contains(err.Error(), "listen tcp") {
-		t.Errorf("run returned %v, want an error that says what could not be listened on", err)
+		t.Errorf("run returned %v, want an error that contains \"listen tcp\"", err)
 	}
 }
 
-func TestImpossibleSettingsAreErrors(t *testing.T) {
+func TestInvalidSettingsAreErrors(t *testing.T) {
 	for want, change := range map[string]func(*config){
 		"-addr":           func(c *config) { c.addr = "" },
 		"-db":             func(c *config) { c.db = ":memory:" },
@@ -137,7 +137,7 @@ func TestImpossibleSettingsAreErrors(t *testing.T) {
 	} {
 		c := &config{addr: "127.0.0.1:0", db: filepath.Join(t.TempDir(), "chat.db"), maxClients: 10, announceEvery: time.Hour}
 		change(c)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // a server that starts would run for ever
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // ends the server, should it start
 		if err := run(ctx, c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("run returned %v, want an error that names %s", err, want)
 		}
@@ -169,7 +169,7 @@ func TestDefaultAddr(t *testing.T) {
 		t.Setenv("ADDR", test.addr)
 		t.Setenv("PORT", test.port)
 		if got := defaultAddr(); got != test.want {
-			t.Errorf("with ADDR=%s PORT=%s, the address is %s, want %s", test.addr, test.port, got, test.want)
+			t.Errorf("with ADDR=%q and PORT=%q, defaultAddr returned %s, want %s", test.addr, test.port, got, test.want)
 		}
 	}
 }
@@ -181,11 +181,11 @@ func TestAFullRoomRefusesTheHandshake(t *testing.T) {
 		server := serveOn(t, &config{maxClients: 2}, pipes, pipes.dial)
 		ann, bob := server.join("ann"), server.join("bob")
 		if status := server.handshake("http://chat.test"); status != http.StatusServiceUnavailable {
-			t.Errorf("the third is answered with %d, want %d", status, http.StatusServiceUnavailable)
+			t.Errorf("the third handshake returned %d, want %d", status, http.StatusServiceUnavailable)
 		}
 		log.contains(t, `msg=refused why="the room is full"`)
-		if n := server.inside().Refused["the room is full"]; n != 1 {
-			t.Errorf("%d refusals are counted, want 1", n)
+		if n := server.debugVars().Refused["the room is full"]; n != 1 {
+			t.Errorf("the server counted %d refusals, want 1", n)
 		}
 		ann.leave()
 		synctest.Wait()
@@ -194,45 +194,45 @@ func TestAFullRoomRefusesTheHandshake(t *testing.T) {
 	})
 }
 
-func TestHealth(t *testing.T) {
+func TestHealthReportsFailedSavesAndStoppedHub(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		ann := server.join("ann")
 		if err := server.hub.health(); err != nil {
-			t.Errorf("at first: %v", err)
+			t.Errorf("at the start: health returned %v, want no error", err)
 		}
 		server.store.setReadOnly(t, true)
 		ann.says("hello")
 		time.Sleep(2 * batchWait)
 		if err := server.hub.health(); err == nil || !strings.Contains(err.Error(), "cannot save") {
-			t.Errorf("without a place to save: %v", err)
+			t.Errorf("while the store cannot save: health returned %v, want \"cannot save\"", err)
 		}
 		server.store.setReadOnly(t, false)
 		time.Sleep(2 * retryWait)
 		if err := server.hub.health(); err != nil {
-			t.Errorf("after the repair: %v", err)
+			t.Errorf("when the store can save again: health returned %v, want no error", err)
 		}
 		server.stop()
 		if err := server.hub.health(); err == nil {
-			t.Error("a server that has stopped is in good health")
+			t.Error("after the stop: health returned no error")
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		if err := NewHub(&Store{}, nil).health(); err == nil {
-			t.Error("a hub that does not run is in good health")
+			t.Error("for a hub that does not run: health returned no error")
 		}
 	})
 }
 
-// A limit of zero means none.
-func TestEveryConnectionHasATimeLimit(t *testing.T) {
+// For http.Server, a timeout of zero means that there is none.
+func TestHTTPServerHasTimeouts(t *testing.T) {
 	server := newServer(nil)
 	if server.ReadHeaderTimeout <= 0 || server.ReadTimeout <= 0 || server.WriteTimeout <= 0 || server.IdleTimeout <= 0 {
-		t.Errorf("a limit is missing: %+v", server)
+		t.Errorf("a timeout is missing: %+v", server)
 	}
 }
 
-// listen takes a free port for as long as the test runs.
+// listen takes a free port, and holds it until the test ends.
 func listen(t testing.TB) net.Listener {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

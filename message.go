@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	maxName    = 32 // characters: Unicode code points
+	maxName    = 32 // characters, that is Unicode code points
 	maxText    = 2000
-	serverName = "server" // nobody may join under this name
+	serverName = "server" // no person may join under this name
 )
 
-// Message is an element of what the server sends. Every frame is a JSON array
-// of them, so that several can travel together. (What says who is here is not a
-// message: see presence.)
+// Message is an element of a frame from the server. Every frame is a JSON array,
+// so that several elements can travel together. (The other kind of element is
+// presence.)
 type Message struct {
 	ID   int64     `json:"id,omitzero"` // grows from message to message; chat and announcement only
 	Kind string    `json:"kind"`        // chat, announcement, error or welcome
@@ -31,30 +31,46 @@ type Message struct {
 func encode[E Message | presence](elements ...E) []byte {
 	frame, err := json.Marshal(elements)
 	if err != nil {
-		panic(err) // strings and the present time can always be encoded
+		panic(err) // cannot happen: strings, numbers and the present time can always be encoded
 	}
 	return frame
 }
 
-// parse returns the name or the text in a frame from a browser, and neither
-// for {}: "still here". Its errors are for the person there. A map tells null
-// from "" and "NAME" from "name"; a struct would not.
-func parse(frame []byte) (name, text string, err error) {
+// request is a frame from a browser, parsed.
+type request struct {
+	kind requestKind
+	text string // the name, or what to say
+}
+
+type requestKind int
+
+const (
+	alive requestKind = iota // {}: still here
+	join                     // {"name":"ada"}
+	say                      // {"text":"hello"}
+)
+
+// parse returns what a frame asks for. Its errors are for the person at the
+// browser. It decodes into a map, because a map can tell null from "" and "NAME"
+// from "name"; a struct cannot.
+func parse(frame []byte) (request, error) {
 	var fields map[string]*string
 	if json.Unmarshal(frame, &fields) != nil || fields == nil || len(fields) > 1 || !utf8.Valid(frame) {
-		return "", "", errNotUnderstood
+		return request{}, errNotUnderstood
 	}
-	for field, value := range fields {
+	for field, value := range fields { // at most one
 		switch {
 		case field == "name" && value != nil:
-			name, err = checkName(strings.TrimSpace(*value))
+			name, err := checkName(strings.TrimSpace(*value))
+			return request{join, name}, err
 		case field == "text" && value != nil:
-			text, err = checkText(*value)
+			text, err := checkText(*value)
+			return request{say, text}, err
 		default:
-			err = errNotUnderstood
+			return request{}, errNotUnderstood
 		}
 	}
-	return name, text, err
+	return request{kind: alive}, nil
 }
 
 var errNotUnderstood = errors.New(`not understood: send {"name":"ada"} to join, {"text":"hello"} to speak`)
@@ -62,7 +78,7 @@ var errNotUnderstood = errors.New(`not understood: send {"name":"ada"} to join, 
 func checkName(name string) (string, error) {
 	switch {
 	case utf8.RuneCountInString(name) > maxName:
-		return "", fmt.Errorf("this name is too long: %d characters are the most", maxName)
+		return "", fmt.Errorf("this name is too long: at most %d characters are allowed", maxName)
 	case hasHidden([]rune(name)):
 		return "", errors.New("a name may not contain control or invisible characters")
 	case !strings.ContainsFunc(name, visible):
@@ -75,7 +91,7 @@ func checkName(name string) (string, error) {
 
 func checkText(text string) (string, error) {
 	if length := utf8.RuneCountInString(text); length > maxText {
-		return "", fmt.Errorf("too long: %d characters, and %d are the most", length, maxText)
+		return "", fmt.Errorf("too long: %d characters, at most %d are allowed", length, maxText)
 	}
 	if !strings.ContainsFunc(text, visible) {
 		return "", errors.New("there is nothing to read in this message")
@@ -83,15 +99,15 @@ func checkText(text string) (string, error) {
 	return text, nil
 }
 
-// visible is false for white space, accents without a letter, and the letters
-// and signs that show nothing.
+// visible is false for white space, for accents without a letter, and for letters
+// and signs that a screen shows as nothing.
 func visible(r rune) bool {
-	const brailleBlank = '\u2800' // the one without a dot
+	const brailleBlank = '\u2800' // the Braille pattern without dots
 	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && r != brailleBlank &&
 		!unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
 }
 
-// onlyVisible is what one sees of a name.
+// onlyVisible returns the part of a name that a person can see.
 func onlyVisible(name string) string {
 	return strings.Map(func(r rune) rune {
 		if visible(r) {
@@ -101,9 +117,10 @@ func onlyVisible(name string) string {
 	}, name)
 }
 
-// hasHidden looks for characters that make one name look like another or turn
-// the page's writing direction around. One of them, the zero-width joiner, has
-// its place between two emoji, which it makes one: 👩 💻 👩‍💻.
+// hasHidden reports whether a name contains characters that make it look like
+// another name, or that reverse the writing direction of the page. One of them,
+// the zero-width joiner, is allowed between two emoji, which it joins into one:
+// 👩 💻 👩‍💻.
 func hasHidden(name []rune) bool {
 	emoji := []*unicode.RangeTable{unicode.So, unicode.Sk, unicode.Variation_Selector}
 	for i, r := range name {

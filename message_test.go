@@ -10,18 +10,23 @@ import (
 
 func TestParse(t *testing.T) {
 	const notUnderstood = "not understood"
-	for _, test := range []struct{ frame, name, text, err string }{
-		{frame: `{"name":"ada"}`, name: "ada"},
-		{frame: `{"text":"hello"}`, text: "hello"},
-		{frame: ` { "text" : "  kept as it is  " } `, text: "  kept as it is  "},
-		{frame: `{}`},
+	for _, test := range []struct {
+		frame string
+		kind  requestKind
+		text  string
+		err   string
+	}{
+		{frame: `{"name":"ada"}`, kind: join, text: "ada"},
+		{frame: `{"text":"hello"}`, kind: say, text: "hello"},
+		{frame: ` { "text" : "  kept as it is  " } `, kind: say, text: "  kept as it is  "},
+		{frame: `{}`, kind: alive},
 		{frame: ``, err: notUnderstood},
 		{frame: `hello`, err: notUnderstood},
 		{frame: `null`, err: notUnderstood},
 		{frame: `"hello"`, err: notUnderstood},
 		{frame: `[{"text":"hello"}]`, err: notUnderstood},
 		{frame: `{"text":"hello"} {}`, err: notUnderstood},
-		{frame: `{"text":"hello"`, err: notUnderstood}, // cut off on its way
+		{frame: `{"text":"hello"`, err: notUnderstood}, // a lost connection cut it off
 		{frame: `{"text":null}`, err: notUnderstood},
 		{frame: `{"text":1}`, err: notUnderstood},
 		{frame: `{"TEXT":"hello"}`, err: notUnderstood},
@@ -31,25 +36,28 @@ func TestParse(t *testing.T) {
 		{frame: "{\"text\":\"\xff\"}", err: notUnderstood},
 		{frame: `{"text":""}`, err: "nothing to read"},
 		{frame: `{"text":" \n\t\u00a0\u200b"}`, err: "nothing to read"},
-		{frame: `{"text":"` + strings.Repeat("é", maxText) + `"}`, text: strings.Repeat("é", maxText)},
-		{frame: `{"text":"` + strings.Repeat("é", maxText+1) + `"}`, err: "too long: 2001 characters, and 2000 are the most"},
+		{frame: `{"text":"` + strings.Repeat("é", maxText) + `"}`, kind: say, text: strings.Repeat("é", maxText)},
+		{frame: `{"text":"` + strings.Repeat("é", maxText+1) + `"}`, err: "too long: 2001 characters, at most 2000 are allowed"},
 	} {
-		name, text, err := parse([]byte(test.frame))
-		if name != test.name || text != test.text || (err == nil) != (test.err == "") ||
-			err != nil && !strings.Contains(err.Error(), test.err) {
-			t.Errorf("parse(%q) is (%q, %q, %v), want (%q, %q, %q)", test.frame, name, text, err, test.name, test.text, test.err)
+		got, err := parse([]byte(test.frame))
+		if test.err != "" {
+			if err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("parse(%q) returned error %v, want one that contains %q", test.frame, err, test.err)
+			}
+		} else if want := (request{test.kind, test.text}); err != nil || got != want {
+			t.Errorf("parse(%q) is %+v (error: %v), want %+v", test.frame, got, err, want)
 		}
 	}
 }
 
-func TestNames(t *testing.T) {
+func TestNamesAreValidated(t *testing.T) {
 	for name, want := range map[string]string{
 		"ada":                            "",
 		"Ada Lovelace":                   "",
 		"  ada\t":                        "",
 		"李小龍":                            "",
 		"محمد":                           "",
-		"👩🏽‍💻":                           "", // three joined into one
+		"👩🏽‍💻":                           "", // joined from two emoji and a skin tone
 		"🏳️‍🌈":                           "",
 		strings.Repeat("字", maxName):     "",
 		strings.Repeat("字", maxName+1):   "too long",
@@ -74,17 +82,17 @@ func TestNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, _, err := parse(frame)
-		if want == "" && (err != nil || got != strings.TrimSpace(name)) {
-			t.Errorf("the name %q became %q, %v", name, got, err)
+		got, err := parse(frame)
+		if want == "" && (err != nil || got != request{join, strings.TrimSpace(name)}) {
+			t.Errorf("the name %q: parse returned %+v and error %v, want the name without spaces around it", name, got, err)
 		}
 		if want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("the name %q: %v, want an error with %q", name, err, want)
+			t.Errorf("the name %q: error %v, want one that contains %q", name, err, want)
 		}
 	}
 }
 
-func TestTheFormOfAFrame(t *testing.T) {
+func TestFrameFormat(t *testing.T) {
 	at := time.Date(2026, 7, 1, 12, 30, 5, 250e6, time.UTC)
 	got := string(encode(
 		Message{Kind: "welcome", Name: "ada"},
@@ -99,36 +107,37 @@ func TestTheFormOfAFrame(t *testing.T) {
 	}
 }
 
-// FuzzParse looks for a frame that breaks the rules and gets through.
+// FuzzParse searches for a frame that breaks the rules and is accepted.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"name":"ada"}`))
 	f.Add([]byte(`{"text":"hello"}`))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		name, text, err := parse(frame)
-		if err != nil && name+text != "" {
-			t.Errorf("%q is both used and refused", frame)
+		got, err := parse(frame)
+		if err != nil && got.text != "" {
+			t.Errorf("parse(%q) returned both a text and an error", frame)
 		}
-		if utf8.RuneCountInString(name) > maxName || utf8.RuneCountInString(text) > maxText ||
-			!utf8.ValidString(name+text) || strings.ContainsAny(name, "\n\r\x00\u202e") {
-			t.Errorf("%q got through as name %q, text %q", frame, name, text)
+		length := utf8.RuneCountInString(got.text)
+		if length > maxText || !utf8.ValidString(got.text) ||
+			got.kind == join && (length > maxName || strings.ContainsAny(got.text, "\n\r\x00\u202e")) {
+			t.Errorf("parse(%q) accepted %+v", frame, got)
 		}
 	})
 }
 
-// What one sees of these names is "server".
-func TestNobodyLooksLikeTheServer(t *testing.T) {
+// On the screen, each of these names looks like "server".
+func TestNamesThatLookLikeServerAreRefused(t *testing.T) {
 	for _, name := range []string{"Server", "server\ufe0f", "ser\u034fver", "server\u3164", "\u2800server", "ser ver", "server\U000E0100"} {
 		if _, err := checkName(name); err == nil || !strings.Contains(err.Error(), "the server's own") {
-			t.Errorf("%+q: %v, want it refused as the server's own name", name, err)
+			t.Errorf("the name %+q: error %v, want it refused as the server's own", name, err)
 		}
 	}
 	if _, err := checkName("\u2800"); err == nil {
-		t.Error("a name that shows nothing was accepted")
+		t.Error("a name without a visible character was accepted")
 	}
 	for _, name := range []string{"servers", "observer", "👩\u200d💻 server admin"} {
 		if _, err := checkName(name); err != nil {
-			t.Errorf("%q was refused: %v", name, err)
+			t.Errorf("the name %q was refused: %v", name, err)
 		}
 	}
 }

@@ -9,72 +9,72 @@ import (
 	"time"
 )
 
-func TestEverybodyKnowsWhoIsHere(t *testing.T) {
+func TestPresenceIsBroadcastOneSecondAfterAChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		eve, bob := server.join("eve"), server.join("bob")
 		time.Sleep(presenceWait - time.Millisecond)
 		synctest.Wait()
-		eve.knowsNothingNew()
+		eve.receivesNoPresence()
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		eve.knows(2, "bob", "eve")
-		bob.knows(2, "bob", "eve")
+		eve.receivesPresence(2, "bob", "eve")
+		bob.receivesPresence(2, "bob", "eve")
 
 		another := server.join("bob")
 		time.Sleep(presenceWait)
 		synctest.Wait()
-		another.knows(3, "bob", "eve") // two bobs are two clients under one name
+		another.receivesPresence(3, "bob", "eve") // two clients have the same name, which is listed once
 
 		bob.leave()
 		another.crash()
 		time.Sleep(presenceWait)
 		synctest.Wait()
-		eve.knows(3, "bob", "eve")
-		eve.knows(1, "eve")
+		eve.receivesPresence(3, "bob", "eve")
+		eve.receivesPresence(1, "eve")
 
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		eve.knowsNothingNew()
+		eve.receivesNoPresence()
 	})
 }
 
-func TestAPageThatIsLoadedAgainIsNotMissed(t *testing.T) {
+func TestReloadDoesNotChangePresence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		ann, bob := server.join("ann"), server.join("bob")
 		time.Sleep(presenceWait)
 		synctest.Wait()
-		ann.knows(2, "ann", "bob")
+		ann.receivesPresence(2, "ann", "bob")
 		bob.leave()
 		bob = server.join("bob")
 		time.Sleep(presenceWait)
 		synctest.Wait()
-		ann.knows(2, "ann", "bob")
-		bob.knows(2, "ann", "bob") // the new page does not know it from before
+		ann.receivesPresence(2, "ann", "bob")
+		bob.receivesPresence(2, "ann", "bob") // bob's new connection has no presence from before
 	})
 }
 
-// The list itself can be the frame for which a queue has no room.
-func TestWhoIsTooSlowForTheListIsMissed(t *testing.T) {
+// The presence frame itself can be the one that no longer fits into a client's queue.
+func TestPresenceBroadcastCanRemoveSlowClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		ann := server.join("ann")
-		server.joinDeaf() // whose welcome is on its way for ever
+		server.joinStalled() // the write of its welcome blocks, so its queue is not emptied
 		synctest.Wait()
 		for range sendQueue {
 			ann.says("faster!")
 		}
 		time.Sleep(presenceWait)
 		synctest.Wait()
-		ann.knows(2, "ann", "deaf")
+		ann.receivesPresence(2, "ann", "stalled")
 		time.Sleep(presenceWait)
 		synctest.Wait()
-		ann.knows(1, "ann")
+		ann.receivesPresence(1, "ann")
 	})
 }
 
-func TestALongListIsCut(t *testing.T) {
+func TestLongPresenceListIsTruncated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		var names []string
@@ -87,11 +87,11 @@ func TestALongListIsCut(t *testing.T) {
 		time.Sleep(presenceWait)
 		synctest.Wait()
 		slices.Sort(names)
-		last.knows(maxPresent+20, names[:maxPresent]...)
+		last.receivesPresence(maxPresent+20, names[:maxPresent]...)
 	})
 }
 
-func TestWhoIsHereIsNeitherSavedNorHistory(t *testing.T) {
+func TestPresenceIsNotInHistoryOrDatabase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		ann := server.join("ann")
@@ -105,73 +105,75 @@ func TestWhoIsHereIsNeitherSavedNorHistory(t *testing.T) {
 		store := openStore(t, server.path)
 		history, err := store.History()
 		if err != nil || len(history) != 2 {
-			t.Errorf("the database has %v (error: %v), want the two messages alone", history, err)
+			t.Errorf("the database has %v (error: %v), want only the two messages", history, err)
 		}
 	})
 }
 
-// After a restart everybody comes back at once.
-func TestACrowdThatJoinsAtOnceStays(t *testing.T) {
+// After a restart, all clients join again at the same moment.
+func TestMassJoinKeepsEveryClientConnected(t *testing.T) {
 	const people = 800
 	server := startRealServer(t)
 	room := make([]*browser, people)
 	start := time.Now()
-	var entering sync.WaitGroup
+	var joining sync.WaitGroup
 	for i := range room {
-		entering.Go(func() { room[i] = server.join(fmt.Sprint(i)) })
+		joining.Go(func() { room[i] = server.join(fmt.Sprint(i)) })
 	}
-	entering.Wait()
-	t.Logf("they needed %v to come in", time.Since(start).Round(time.Millisecond))
+	joining.Wait()
+	t.Logf("all clients have joined after %v", time.Since(start).Round(time.Millisecond))
 
 	for _, b := range room {
-		lists := b.hearsOf(people)
-		if most := int(time.Since(start)/presenceWait) + 1; lists > most {
-			t.Errorf("%s was told %d times who is here, and once a second would be %d times", b.name, lists, most)
+		received := b.waitForPresence(people)
+		if most := int(time.Since(start)/presenceWait) + 1; received > most {
+			t.Errorf("%s received presence %d times, want at most %d: once a second", b.name, received, most)
 		}
 	}
 	room[0].says("everybody here?")
 	for _, b := range room {
 		b.hears("0: everybody here?")
 	}
-	if n := server.inside().Clients; n != people {
-		t.Errorf("%d clients are left, want %d", n, people)
+	if n := server.debugVars().Clients; n != people {
+		t.Errorf("%d clients are connected, want %d", n, people)
 	}
 }
 
-// hearsOf waits for a list of so many people, and returns how many lists came
-// until then.
-func (b *browser) hearsOf(people int) (lists int) {
+// waitForPresence waits until a presence counts this many clients, and returns how many
+// presences have arrived.
+func (b *browser) waitForPresence(count int) (received int) {
 	b.t.Helper()
-	timeout := time.After(patience)
+	timeout := time.After(testTimeout)
 	for {
 		select {
-		case list := <-b.lists:
-			lists++
-			if list.Count == people {
-				return lists
+		case got := <-b.presences:
+			received++
+			if got.Count == count {
+				return received
 			}
 		case <-timeout:
-			b.t.Fatalf("%s has never heard of %d people", b.name, people)
+			b.t.Fatalf("%s received no presence with %d clients within %v", b.name, count, testTimeout)
 		}
 	}
 }
 
-// knows fails the test unless the next list says this.
-func (b *browser) knows(count int, names ...string) {
+// receivesPresence fails the test unless a presence with this count and these names has
+// arrived, and is the next one.
+func (b *browser) receivesPresence(count int, names ...string) {
 	b.t.Helper()
 	select {
-	case list := <-b.lists:
-		if list.Kind != "here" || list.Count != count || !slices.Equal(list.Names, names) {
-			b.t.Errorf("%s knows of %d people, %q; want %d, %q", b.name, list.Count, list.Names, count, names)
+	case got := <-b.presences:
+		if got.Kind != "here" || got.Count != count || !slices.Equal(got.Names, names) {
+			b.t.Errorf("%s received %+v, want %d clients with the names %q", b.name, got, count, names)
 		}
 	default:
-		b.t.Errorf("%s knows nothing new, want %d people, %q", b.name, count, names)
+		b.t.Errorf("%s received no presence, want %d clients with the names %q", b.name, count, names)
 	}
 }
 
-func (b *browser) knowsNothingNew() {
+// receivesNoPresence fails the test if a presence has arrived.
+func (b *browser) receivesNoPresence() {
 	b.t.Helper()
-	if n := len(b.lists); n > 0 {
-		b.t.Errorf("%s has been told %d times who is here, without a change", b.name, n)
+	if n := len(b.presences); n > 0 {
+		b.t.Errorf("%s received %d presences, want none", b.name, n)
 	}
 }

@@ -22,8 +22,8 @@ import (
 	"time"
 )
 
-// TestMain lets the test binary be the real program: started again with this
-// variable in its environment, it runs main instead of the tests.
+// TestMain lets a test start the real program without building it first: when this
+// variable is in the environment, the test binary runs main instead of the tests.
 func TestMain(m *testing.M) {
 	if os.Getenv("CHAT_TEST_RUN_MAIN") == "1" {
 		main()
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// program is the real program in a process of its own.
+// program runs the real program in a process of its own.
 type program struct {
 	t    testing.TB
 	cmd  *exec.Cmd
@@ -44,7 +44,7 @@ type program struct {
 
 func startProgram(t testing.TB, db string, flags ...string) *program {
 	t.Helper()
-	flags = append([]string{"-addr", "127.0.0.1:0", "-db", db, "-rate", "0"}, flags...) // a later -rate wins
+	flags = append([]string{"-addr", "127.0.0.1:0", "-db", db, "-rate", "0"}, flags...) // without a rate limit, unless flags has a -rate: the last one counts
 	p := &program{t: t, cmd: exec.Command(os.Args[0], flags...)}
 	p.cmd.Env = append(os.Environ(), "CHAT_TEST_RUN_MAIN=1")
 	stderr, err := p.cmd.StderrPipe()
@@ -61,7 +61,8 @@ func startProgram(t testing.TB, db string, flags ...string) *program {
 	return p
 }
 
-// logs reads the program's log up to a line with the given words.
+// logs reads the program's log until a line contains the given words, and returns the
+// line.
 func (p *program) logs(want string) (line string) {
 	p.t.Helper()
 	for p.log.Scan() {
@@ -80,10 +81,10 @@ func (p *program) signal(signal os.Signal) {
 	}
 }
 
-// exit waits for the end of the program.
+// exit waits until the program ends, and returns how it ended.
 func (p *program) exit() syscall.WaitStatus {
 	p.t.Helper()
-	for p.log.Scan() { // Wait must not be called before all is read
+	for p.log.Scan() { // Wait closes the pipe, so the log must be read first
 	}
 	p.cmd.Wait()
 	return p.cmd.ProcessState.Sys().(syscall.WaitStatus)
@@ -95,7 +96,7 @@ func (p *program) join(name string) *browser {
 	return server.join(name)
 }
 
-func TestAStopInOrder(t *testing.T) {
+func TestSignalCausesGracefulShutdown(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
 			db := filepath.Join(t.TempDir(), "chat.db")
@@ -112,22 +113,22 @@ func TestAStopInOrder(t *testing.T) {
 			if line := p.logs("chat is stopping"); !strings.Contains(line, signal.String()) {
 				t.Errorf("the log does not name the signal %q: %s", signal, line)
 			}
-			if code := bob.isGone(); code != closeGoingAway {
+			if code := bob.waitForClose(); code != closeGoingAway {
 				t.Errorf("close code %d, want %d", code, closeGoingAway)
 			}
 			if status := p.exit(); status.ExitStatus() != 0 {
 				t.Errorf("exit code %d, want 0", status.ExitStatus())
 			}
 			if files, _ := filepath.Glob(db + "*"); len(files) != 1 {
-				t.Errorf("the program left %q, want the database alone", files)
+				t.Errorf("the program left the files %q, want only the database", files)
 			}
 			startProgram(t, db).join("eve").hears(seen...)
 		})
 	}
 }
 
-// A connection on which nothing was asked yet makes the stop take a second, in
-// which the impatient press Ctrl-C again.
+// While a connection is open on which no request has arrived yet, shutting down takes a
+// second. In that second an impatient person may press Ctrl-C again.
 func TestASecondSignalStopsAtOnce(t *testing.T) {
 	p := startProgram(t, filepath.Join(t.TempDir(), "chat.db"))
 	silent, err := net.Dial("tcp", p.addr)
@@ -135,7 +136,7 @@ func TestASecondSignalStopsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	response, err := http.Get("http://" + p.addr) // answered, so the connection before was accepted
+	response, err := http.Get("http://" + p.addr) // connections are accepted in order: after this response, silent is accepted too
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,32 +151,33 @@ func TestASecondSignalStopsAtOnce(t *testing.T) {
 		}
 	}()
 	if status := p.exit(); status.Signal() != syscall.SIGINT {
-		t.Errorf("exit code %d, want an end by SIGINT", status.ExitStatus())
+		t.Errorf("the program ended by itself, with exit code %d, want it ended by SIGINT", status.ExitStatus())
 	}
 }
 
-// A client whose connection is stuck must not hold the stop up for longer than
-// all have together, and the stop must not forget it.
-func TestAStopWaitsForTheClientsButNotForLong(t *testing.T) {
+// All clients share one deadline at a shutdown. A stalled client must not delay the
+// shutdown beyond it. But until then the server must wait for the client, and must log
+// its disconnect.
+func TestShutdownWaitsForStalledClientUntilDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := captureLog(t)
 		server := startServer(t)
-		server.joinDeaf()
-		synctest.Wait() // until the welcome is stuck
+		server.joinStalled()
+		synctest.Wait() // until the write of the welcome blocks
 
 		start := time.Now()
 		server.stop()
 		if took := time.Since(start); took != stopWait {
-			t.Errorf("the stop took %v, want %v", took, stopWait)
+			t.Errorf("the shutdown took %v, want %v", took, stopWait)
 		}
 		log.contains(t, "msg=disconnected")
 	})
 }
 
-// BenchmarkOneMachine measures the real program with a thousand people in the
-// room: what each of them costs while nothing happens, and how long a message
-// takes from its sender to everybody, alone and in a stream. The people are
-// goroutines of this process, and share the machine with the program.
+// BenchmarkOneMachine measures the real program with a thousand clients in the room: how
+// much memory an idle client takes, how long a single message takes from its sender to
+// everyone, and how many messages a second the program delivers in a stream. The clients
+// are goroutines of this process and share the machine with the program.
 //
 //	go test -run - -bench OneMachine -benchtime 3s .
 func BenchmarkOneMachine(b *testing.B) {
@@ -184,11 +186,11 @@ func BenchmarkOneMachine(b *testing.B) {
 	go io.Copy(io.Discard, p.stderr)
 	empty := p.memory()
 	room := make([]*browser, people)
-	var entering sync.WaitGroup
+	var joining sync.WaitGroup
 	for i := range room {
-		entering.Go(func() { room[i] = p.join(fmt.Sprint(i)) })
+		joining.Go(func() { room[i] = p.join(fmt.Sprint(i)) })
 	}
-	entering.Wait()
+	joining.Wait()
 	idle := float64(p.memory()-empty) / people
 
 	b.Run("alone", func(b *testing.B) {
@@ -222,8 +224,8 @@ func BenchmarkOneMachine(b *testing.B) {
 	})
 }
 
-// memory is what the program occupies, in bytes, as Linux counts it. The
-// benchmark is skipped elsewhere.
+// memory returns how many bytes of memory the program occupies. It asks Linux; on other
+// systems it skips the benchmark.
 func (p *program) memory() int {
 	p.t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))

@@ -16,21 +16,20 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// static holds the page. The compiler copies the directory into the program,
-// so the program is one file that runs anywhere; the price is that a change to
-// the page shows only after the next `go run .`.
+// static holds the page. The compiler copies the directory into the program, so
+// the program is one file that runs anywhere. The price: after a change to the
+// page, you have to start the program again.
 //
 //go:embed static
 var static embed.FS
 
-// routes is the map of the server: which request goes to which handler.
-// A pattern that names a method answers other methods with 405 by itself, and
-// "GET" includes HEAD. The handlers of /ws are counted in clients, and stop
-// when ctx ends.
+// routes maps each request to its handler. ServeMux answers other methods than
+// the pattern's with 405, and "GET" includes HEAD. clients counts the handlers of
+// /ws, which end when ctx ends.
 func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) http.Handler {
 	page, err := fs.Sub(static, "static")
 	if err != nil {
-		panic(err) // only a malformed path, and this one is a constant
+		panic(err) // cannot happen: only a malformed path is an error, and this one is a constant
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", secure(http.FileServerFS(page)))
@@ -38,7 +37,7 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 		Handshake: func(config *websocket.Config, r *http.Request) error { return sameOrigin(hub, config, r) },
 		Handler:   func(ws *websocket.Conn) { serveClient(ctx, hub, ws, c.rate) },
 	}
-	places := make(chan struct{}, c.maxClients) // a semaphore: who puts something in has a place
+	places := make(chan struct{}, c.maxClients) // a semaphore: each connection keeps one value in it
 	mux.HandleFunc("GET /ws", func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case places <- struct{}{}:
@@ -48,7 +47,7 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 			http.Error(w, "the room is full", http.StatusServiceUnavailable)
 			return
 		}
-		clients.Add(1) // before the upgrade: until then Shutdown knows the connection, and from then on this does
+		clients.Add(1) // before the upgrade: Shutdown tracks the connection until then, this WaitGroup afterwards
 		defer clients.Done()
 		webSocket.ServeHTTP(w, r)
 	})
@@ -96,12 +95,12 @@ func serveHistory(store *Store, w http.ResponseWriter, r *http.Request) {
 	w.Write(encode(messages...))
 }
 
-// secure has the browser help: should markup slip into the page in spite of
-// all care, the Content-Security-Policy lets no script of it run and nothing
-// load but what this server serves. It does not stop all that markup can do: a
-// <meta http-equiv=refresh> still takes the page elsewhere. No other page may
-// frame this one, and nosniff has JSON read as nothing else. /ws is not wrapped,
-// because a WebSocket handshake needs the ResponseWriter as net/http made it.
+// secure sets the headers with which browsers protect the page. If markup gets
+// into the page by a mistake, the Content-Security-Policy lets none of its scripts
+// run, and lets it load nothing from other servers. It does not stop everything:
+// <meta http-equiv=refresh> can still send the browser elsewhere. Other pages may
+// not frame this one, and nosniff makes browsers read JSON as nothing but JSON.
+// /ws is not wrapped: a WebSocket handshake needs net/http's own ResponseWriter.
 func secure(next http.Handler) http.Handler {
 	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
 		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -114,11 +113,10 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-// sameOrigin refuses the handshake, with 403, unless it comes from a page of
-// this server. Browsers let any page open a WebSocket to any server; all they
-// do is to say honestly, in the Origin header, where the page came from. The
-// check is ours to make (RFC 6455, section 10.2): websocket.Handler wants an
-// Origin, and takes any.
+// sameOrigin refuses the handshake with 403 unless it comes from a page of this
+// server. Browsers let any page open a WebSocket to any server. They only tell the
+// server, in the Origin header, where the page came from. The server must check it
+// (RFC 6455, section 10.2), and websocket.Handler would accept any Origin.
 func sameOrigin(hub *Hub, config *websocket.Config, request *http.Request) error {
 	origin, err := websocket.Origin(config, request)
 	if err != nil || origin == nil || !strings.EqualFold(origin.Host, request.Host) {

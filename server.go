@@ -11,12 +11,13 @@ import (
 	"time"
 )
 
-// stopTimeout is how long a stop may take; some platforms kill after that.
+// stopTimeout is how long a shutdown may take. Some platforms kill the program
+// after that time.
 const stopTimeout = 5 * time.Second
 
-// serve starts all that runs beside main, waits for the end of ctx, and then for
-// the end of all that, and closes the store. It is an error if something does not
-// end, or is lost.
+// serve starts every background goroutine and waits until ctx ends or the HTTP
+// server fails. Then it waits for the goroutines, and closes the store. It returns
+// an error if a goroutine does not end in time, or if a message could not be saved.
 func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -52,10 +53,10 @@ func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) erro
 	return errors.Join(err, lost, hub.store.Close())
 }
 
-// shutdown has the server accept nothing more and finish what it is answering.
-// Browsers open connections in advance, and Shutdown would wait five seconds
-// for a first request on those; so after a second the rest is closed. Of
-// WebSockets the server knows nothing: the hub ends them.
+// shutdown stops accepting connections, and lets the server finish its answers.
+// Browsers open connections in advance, and Shutdown waits up to five seconds for
+// the first request on each. So after a second, shutdown closes the rest. The
+// server does not know the WebSockets any more: the hub ends them.
 func shutdown(server *http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -64,7 +65,7 @@ func shutdown(server *http.Server) {
 	}
 }
 
-// waitFor waits for a group of goroutines, but not for ever.
+// waitFor waits for a group of goroutines, until the deadline.
 func waitFor(deadline time.Time, who string, group *sync.WaitGroup) error {
 	ended := make(chan struct{})
 	go func() {
@@ -74,14 +75,14 @@ func waitFor(deadline time.Time, who string, group *sync.WaitGroup) error {
 	select {
 	case <-ended:
 		return nil
-	case <-time.After(max(time.Until(deadline), 100*time.Millisecond)): // enough to see what ended long ago
+	case <-time.After(max(time.Until(deadline), 100*time.Millisecond)): // after the deadline, enough to notice that the group has ended
 		return fmt.Errorf("%s did not end within %v", who, stopTimeout)
 	}
 }
 
-// newServer sets the time limits that http.Server leaves off by default.
-// Without them, clients that connect and then dawdle, by accident or on
-// purpose, hold a connection and a goroutine each for as long as they like.
+// newServer sets the timeouts that http.Server does not set by default. Without
+// them, a client that connects and then does nothing, by accident or on purpose,
+// keeps a connection and a goroutine for as long as it likes.
 func newServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,

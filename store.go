@@ -16,13 +16,14 @@ import (
 )
 
 const (
-	storeQueue = 1000                   // messages that may wait to be saved
+	storeQueue = 1000                   // messages that may wait for the store
 	maxBatch   = 100                    // messages in one transaction
-	batchWait  = 200 * time.Millisecond // for a batch to get full: what a crash may lose
-	retryWait  = time.Second            // until a batch that could not be saved is tried again
+	batchWait  = 200 * time.Millisecond // for a batch to fill up: a crash may lose the messages of this time
+	retryWait  = time.Second            // between two attempts to save a batch
 )
 
-// SQLite has no type for times, and a time.Time would be stored as its String.
+// The column "at" holds a number: SQLite has no type for times, and the driver
+// would store a time.Time as text.
 const schema = `
 CREATE TABLE IF NOT EXISTS messages (
 	id   INTEGER PRIMARY KEY,
@@ -34,24 +35,26 @@ CREATE TABLE IF NOT EXISTS messages (
 
 const insert = "INSERT INTO messages (id, kind, name, text, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
-// Store keeps the messages in an SQLite database.
+// Store keeps the messages in an SQLite database. Run is the only goroutine that
+// writes to it.
 type Store struct {
 	db      *sql.DB
-	reading *sql.DB      // a second way to the same file, so that readers and the writer do not wait for each other
+	reading *sql.DB      // a second handle to the same file, so that reads and writes do not wait for each other
 	lastID  int64        // of the newest message when the store was opened
 	queue   chan Message // only the hub sends on it, so only the hub closes it
 
-	failure    atomic.Pointer[error] // why the last batch could not be saved; nil if it was
+	failure    atomic.Pointer[error] // why the last attempt to save failed; nil if it succeeded
 	batches    expvar.Int            // saved since the start
 	batchSizes expvar.Map            // how many of them had one message, two, …
 }
 
-// OpenStore opens the database in the file at path, and makes one if there is
-// no such file. A file that is no database is an error, and left as it is.
+// OpenStore opens the database in the file at path, and creates one if there is
+// no such file. If the file is not a database, OpenStore returns an error and does
+// not change the file.
 func OpenStore(path string) (*Store, error) {
-	// With NORMAL, a crash of this program loses nothing that was saved; a power
-	// cut may lose the last moments. (Take care with the keys: the driver ignores one
-	// that it does not know.)
+	// With NORMAL, a crash of this program loses no saved message, but a power cut
+	// may lose the last ones. (The driver ignores a misspelt key. A test reads the
+	// settings back.)
 	options := "?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=1500&_txlock=immediate"
 	source := "file:" + url.PathEscape(path) + options
 	db, err := sql.Open("sqlite", source)
@@ -62,11 +65,11 @@ func OpenStore(path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	db.SetMaxOpenConns(1)      // SQLite has one writer at a time anyway
-	reading.SetMaxOpenConns(2) // two readers at a time are enough; the others wait
+	db.SetMaxOpenConns(1)      // SQLite allows only one writer at a time
+	reading.SetMaxOpenConns(2) // two may read at the same time; a third waits
 
 	store := &Store{db: db, reading: reading, queue: make(chan Message, storeQueue)}
-	if _, err = db.Exec(schema); err == nil { // sql.Open has not even looked at the file
+	if _, err = db.Exec(schema); err == nil { // the first use of the file: sql.Open has not touched it
 		err = db.QueryRow("SELECT coalesce(max(id), 0) FROM (SELECT id, kind, name, text, at FROM messages)").Scan(&store.lastID)
 	}
 	if err != nil {
@@ -76,19 +79,20 @@ func OpenStore(path string) (*Store, error) {
 	return store, nil
 }
 
-// Run saves in batches what the hub queues. When ctx ends, it takes all that still
-// comes before the hub closes the queue. It is an error if something is lost.
+// Run saves the messages in the queue, in batches. When ctx ends, it receives
+// messages until the hub closes the queue, and saves them. It returns an error if
+// it could not save them.
 func (s *Store) Run(ctx context.Context) error {
 	var batch []Message
 	timer := time.NewTimer(batchWait)
 	for {
 		queue := s.queue
 		if len(batch) == maxBatch {
-			queue = nil // never ready: a full batch is saved first
+			queue = nil // a nil channel is never ready: save the full batch first
 		}
 		select {
 		case message, open := <-queue:
-			if !open { // a stop: the hub has queued its last message
+			if !open { // a shutdown: the hub has queued its last message
 				return s.finish(batch)
 			}
 			batch = append(batch, message)
@@ -104,7 +108,7 @@ func (s *Store) Run(ctx context.Context) error {
 				s.failure.Store(nil)
 				continue
 			}
-			if s.failure.Load() == nil { // once, and not for every attempt
+			if s.failure.Load() == nil { // log the first failure, and not every attempt
 				slog.Error("cannot save; trying again every second", "messages", len(batch), "error", err)
 			}
 			s.failure.Store(&err)
@@ -118,7 +122,7 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
-// finish saves the last batch.
+// finish saves the last batch before the program ends.
 func (s *Store) finish(batch []Message) error {
 	if err := s.save(batch); err != nil {
 		return fmt.Errorf("save the last %d messages: %w", len(batch), err)
@@ -126,14 +130,15 @@ func (s *Store) finish(batch []Message) error {
 	return nil
 }
 
-// Close closes the database, when nobody uses it any more. The last one to close
-// it, the writer, clears up.
+// Close closes the database. Call it when no goroutine uses the store any more. It
+// closes the writer last: SQLite then moves its write-ahead log into the file.
 func (s *Store) Close() error {
 	return errors.Join(s.reading.Close(), s.db.Close())
 }
 
-// save saves all messages or none, in one transaction. Those that are there
-// already, from an attempt that only seemed to fail, do no harm.
+// save saves all messages or none, in one transaction. A message may be in the
+// database already, because the attempt before only seemed to fail. Saving it again
+// changes nothing.
 func (s *Store) save(batch []Message) error {
 	if len(batch) == 0 {
 		return nil
@@ -142,7 +147,7 @@ func (s *Store) save(batch []Message) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // after Commit, it does nothing
+	defer tx.Rollback() // after Commit it does nothing
 	for _, m := range batch {
 		if _, err := tx.Exec(insert, m.ID, m.Kind, m.Name, m.Text, m.At.UnixMilli()); err != nil {
 			return err

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-func TestTheHistoryIsTheLastMessagesOldestFirst(t *testing.T) {
+func TestHistoryReturnsNewestMessagesOldestFirst(t *testing.T) {
 	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
 	at := time.Date(2026, 7, 1, 12, 30, 5, 250e6, time.UTC)
 	var batch []Message
 	for id := range historySize + 10 {
 		batch = append(batch, Message{ID: int64(id), Kind: "chat", Name: "ann", Text: fmt.Sprint("message ", id), At: at})
 	}
-	for range 2 { // the second time as after a failure that was none
+	for range 2 { // the second time is a retry after a save that only seemed to fail
 		if err := store.save(batch); err != nil {
 			t.Fatal(err)
 		}
@@ -38,19 +38,19 @@ func TestTheHistoryIsTheLastMessagesOldestFirst(t *testing.T) {
 	}
 }
 
-// The driver ignores options it does not know, so one that is misspelt shows
-// only here.
-func TestTheOptionsOfTheDatabaseCount(t *testing.T) {
+// The driver ignores a misspelt option without an error, so this test asks the open
+// database for each value.
+func TestDatabaseOptionsTakeEffect(t *testing.T) {
 	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "1", "busy_timeout": "1500"} {
 		var got string
 		if err := store.db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
-			t.Errorf("%s is %q, %v; want %q", pragma, got, err, want)
+			t.Errorf("%s is %q (error: %v), want %q", pragma, got, err, want)
 		}
 	}
 }
 
-func TestWhatIsNoDatabaseIsLeftAlone(t *testing.T) {
+func TestNonDatabaseFileIsLeftUnchanged(t *testing.T) {
 	dir := t.TempDir()
 	letter := filepath.Join(dir, "letter.txt")
 	const words = "Dear Ada, this is a letter, and not a database at all. Yours, Charles"
@@ -66,14 +66,14 @@ func TestWhatIsNoDatabaseIsLeftAlone(t *testing.T) {
 		}
 	}
 	if got, err := os.ReadFile(letter); string(got) != words {
-		t.Errorf("the letter is now %q, %v", got, err)
+		t.Errorf("the letter is now %q (error: %v), want it unchanged", got, err)
 	}
 	if files, _ := os.ReadDir(dir); len(files) != 1 {
-		t.Errorf("there are %d files in the directory, want the letter alone", len(files))
+		t.Errorf("there are %d files in the directory, want only the letter", len(files))
 	}
 }
 
-func TestADatabaseOfSomebodyElseIsRefused(t *testing.T) {
+func TestDatabaseWithOtherSchemaIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mail.db")
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
@@ -85,13 +85,14 @@ func TestADatabaseOfSomebodyElseIsRefused(t *testing.T) {
 	db.Close()
 	if store, err := OpenStore(path); err == nil {
 		store.db.Close()
-		t.Error("a table with other columns was accepted")
+		t.Error("a database whose table has other columns was opened")
 	}
 }
 
-// At a stop both the end of the context and the closed queue are ready, and
-// select picks one at random; hence twenty times.
-func TestAStopSavesNothingThatNobodyWrote(t *testing.T) {
+// A receive from a closed channel returns an empty message, which must not be saved. At a
+// shutdown the queue is closed and the context is cancelled; select then picks one of
+// the two at random, so the test tries twenty times.
+func TestShutdownSavesNoEmptyMessages(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 20 {
@@ -104,12 +105,12 @@ func TestAStopSavesNothingThatNobodyWrote(t *testing.T) {
 		}
 		history, err := openStore(t, path).History()
 		if err != nil || len(history) != 1 {
-			t.Fatalf("the history is %+v, %v; want the one message", history, err)
+			t.Fatalf("the history is %+v (error: %v), want one message", history, err)
 		}
 	}
 }
 
-func TestAnyFileNameWillDo(t *testing.T) {
+func TestDatabasePathMayContainSpecialCharacters(t *testing.T) {
 	for _, name := range []string{"what?.db", "50%25.db", "a b#c&d.db", "größer.db"} {
 		path := filepath.Join(t.TempDir(), name)
 		openStore(t, path).db.Close()
@@ -119,8 +120,8 @@ func TestAnyFileNameWillDo(t *testing.T) {
 	}
 }
 
-// BenchmarkSave measures what a message costs when it is saved by itself and in
-// batches.
+// BenchmarkSave measures how many messages a second the store saves, one at a time and in
+// full batches.
 func BenchmarkSave(b *testing.B) {
 	for _, size := range []int{1, maxBatch} {
 		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
@@ -141,8 +142,8 @@ func BenchmarkSave(b *testing.B) {
 	}
 }
 
-// saved counts the messages in the database of a server that has stopped.
-func (s *testServer) saved(t *testing.T) (count int) {
+// countSaved returns the number of messages in the database of a server that has stopped.
+func (s *testServer) countSaved(t *testing.T) (count int) {
 	t.Helper()
 	store := openStore(t, s.path)
 	if err := store.db.QueryRow("SELECT count(*) FROM messages").Scan(&count); err != nil {
@@ -151,7 +152,7 @@ func (s *testServer) saved(t *testing.T) (count int) {
 	return count
 }
 
-// setReadOnly has every attempt to save fail, or no longer.
+// setReadOnly makes every save fail from now on, or work again.
 func (s *Store) setReadOnly(t *testing.T, readOnly bool) {
 	t.Helper()
 	if _, err := s.db.Exec(fmt.Sprint("PRAGMA query_only = ", readOnly)); err != nil {

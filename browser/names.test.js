@@ -5,11 +5,11 @@ import { everySize, scenario } from "./lib/scenario.js";
 
 const maxName = 32; // characters
 const maxText = 2000;
-const tooLongName = "this name is too long: 32 characters are the most";
+const tooLongName = "this name is too long: at most 32 characters are allowed";
 const hiddenInName = "a name may not contain control or invisible characters";
 const emptyName = "a name needs at least one visible character";
 const serverName = "this name is the server's own: please choose another";
-const tooLongText = (length) => `too long: ${length} characters, and 2000 are the most`;
+const tooLongText = (length) => `too long: ${length} characters, at most 2000 are allowed`;
 
 scenario("a name is asked for once", async ({ openRoom }) => {
   const room = await openRoom();
