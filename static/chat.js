@@ -12,12 +12,12 @@ const [nameError, textError] = document.querySelectorAll(".error");
 const title = document.title;
 
 let joined = false; // the server has said welcome on this connection
-let unconfirmed = ""; // our text that the server has not sent back yet
-let givenBack = false; // and that is in the box again, for want of a connection
-let entered = false; // the first history is on the page
-let missed = 0; // messages that came while the page was hidden
+let unconfirmed = ""; // our text, until the server sends it back
+let givenBack = false; // whether that text is in the box again, because the connection was lost
+let entered = false; // whether the first history is on the page
+let missed = 0; // messages that arrived while the page was hidden
 
-// The name is asked for once, and remembered for the next visit.
+// The page asks for the name once, and remembers it for the next visit.
 let myName = localStorage.getItem("name") ?? "";
 if (myName === "") askName("");
 else enter();
@@ -25,7 +25,7 @@ else enter();
 join.onsubmit = (event) => {
   event.preventDefault(); // or the browser would load a new page
   myName = nameField.value;
-  join.hidden = true; // or a second Enter would open a second socket
+  join.hidden = true; // or a second Enter would open a second connection
   enter();
 };
 
@@ -44,17 +44,17 @@ function setJoined(yes) {
   sendButton.disabled = !yes;
 }
 
-// The first frame is a welcome and the history. When all of that is newer than
-// what the page shows, there may have been more.
+// The first frame is the welcome and the history. If the whole history is newer
+// than the messages on the page, there may be more in between.
 function received(elements) {
   if (elements[0].kind !== "welcome") return elements.forEach(receive);
   beQuiet();
   const mayLack = lastId > 0 && elements[1]?.id > lastId && elements.length > 50;
   if (mayLack) note("… some messages may be missing here …");
   elements.forEach(receive);
-  if (!entered) setMissed(0); // nobody has missed what was there before
+  if (!entered) setMissed(0); // these messages are old: nobody has missed them
   entered = true;
-  setUnconfirmed(""); // what did not arrive is in the box again
+  setUnconfirmed(""); // a text that did not arrive is in the box again
   if (elements.length > 50) loadOlder();
 }
 
@@ -75,7 +75,7 @@ function welcome(name) {
   setJoined(true);
   join.hidden = true;
   compose.hidden = false;
-  if (!entered || document.activeElement === document.body) text.focus(); // who reads, reads on
+  if (!entered || document.activeElement === document.body) text.focus(); // but not while somebody reads the log
 }
 
 function show(message) {
@@ -91,7 +91,7 @@ function setMissed(count) {
   document.title = count > 0 ? `(${count}) ${title}` : title;
 }
 
-// askName also says what the server does not like about the last answer.
+// askName also shows why the server refused the last name.
 function askName(error) {
   stop();
   setJoined(false);
@@ -102,21 +102,21 @@ function askName(error) {
   nameField.focus();
 }
 
-// A text leaves the box for good when the server has sent it back: then everyone
-// has it. Until then no other one can be sent.
+// When the server sends a text back, everyone has it. Until then the page keeps
+// the text, and sends no other.
 compose.onsubmit = (event) => {
   event.preventDefault();
   if (!joined || unconfirmed !== "" || text.value.trim() === "") return;
   send({ text: text.value });
-  setUnconfirmed(text.value.toWellFormed()); // as it comes back: without half an emoji
+  setUnconfirmed(text.value.toWellFormed()); // as the server sends it back: without half an emoji
   text.value = "";
   textError.textContent = "";
-  text.focus(); // after a click on the button, too
-  toEnd();      // who speaks wants to see it arrive
+  text.focus(); // also after a click on the button
+  toEnd();      // to see the message arrive
 };
 
-// The server tells no more than one error a second. So for a second nothing is
-// sent that could be refused without a word.
+// The server sends at most one error a second. It would refuse a text within the
+// next second without a word, so the page sends none.
 function refused(error) {
   textError.textContent = error;
   sendButton.disabled = true;
@@ -131,8 +131,8 @@ function giveBack() {
   givenBack = true;
 }
 
-// If the box has the text again, it must not be sent twice. What was typed after
-// it stays.
+// If the text is in the box again, take it out, so that nobody sends it twice. What
+// the person typed after it stays.
 function confirmed() {
   if (givenBack && text.value.startsWith(unconfirmed)) {
     text.value = text.value.slice(unconfirmed.length).trimStart();

@@ -1,14 +1,14 @@
-// The connection: how it is made, noticed to be lost, and made again.
+// The connection: connecting, noticing a lost connection, and reconnecting.
 
 const status = document.getElementById("status");
-const [words, details] = status.children; // the details are not for screen readers
+const [words, details] = status.children; // screen readers do not read the details
 
 let handlers; // opened, received and lost, of chat.js
 let socket;
-let heard; // when something came on it last
-let silence; // the timer that gives it up when nothing comes
-let failures; // attempts to connect since the last welcome
-let retry; // the timer until the next
+let heard; // when its last frame arrived
+let silence; // the timer that gives up a silent connection
+let failures; // failed attempts since the last welcome
+let retry; // the timer until the next attempt
 
 export function start(ofChat) {
   handlers = ofChat;
@@ -19,7 +19,7 @@ export function start(ofChat) {
 function connect() {
   drop();
   showTrouble("Connecting …");
-  socket = new WebSocket("/ws"); // ws: or wss:, as the page came
+  socket = new WebSocket("/ws"); // with ws: or wss:, like the page with http: or https:
   socket.onopen = handlers.opened;
   socket.onmessage = (event) => received(JSON.parse(event.data));
   socket.onclose = lost;
@@ -30,14 +30,14 @@ export function send(frame) {
   socket.send(JSON.stringify(frame));
 }
 
-// A frame with nothing in it is a heartbeat, and asks for one.
+// An empty frame is a heartbeat; {} is the answer.
 function received(elements) {
   listen();
   if (elements.length === 0) send({});
   else handlers.received(elements);
 }
 
-// A connection can die without a word. But the server has one every 25 seconds.
+// A connection can die silently. But a living server sends a frame every 25 seconds.
 function listen() {
   heard = Date.now();
   clearTimeout(silence);
@@ -50,7 +50,7 @@ function lost() {
   wait(retryDelay(failures++));
 }
 
-// The end of a dead connection takes long: do not wait for it.
+// Closing a dead connection takes long: do not wait for it.
 function drop() {
   clearTimeout(silence);
   clearTimeout(retry);
@@ -60,8 +60,8 @@ function drop() {
   socket = undefined;
 }
 
-// Twice as long after each failure, up to half a minute: a server in trouble
-// needs rest. And not the same for everyone, or all would come back at once.
+// The delay doubles after each failure, up to half a minute: a server in trouble
+// needs rest. Half of it is random, or all pages would come back at once.
 function retryDelay(failures) {
   const longest = Math.min(500 * 2 ** failures, 30000);
   return longest / 2 + Math.random() * longest / 2;
@@ -73,11 +73,11 @@ function wait(left) {
   retry = setTimeout(wait, Math.min(left, 1000), left - 1000);
 }
 
-// When the network is back, or someone looks at the page, nobody waits on.
+// Do not wait when the network is back, or when someone looks at the page.
 addEventListener("online", hurry);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
-  if (socket && Date.now() - heard > 60000) lost(); // the timer slept, too
+  if (socket && Date.now() - heard > 60000) lost(); // the timer slept while the computer slept
   hurry();
 });
 
@@ -90,13 +90,13 @@ export function welcomed(name) {
   showStatus(true, `Connected as ${name}`);
 }
 
-// Without a name there is nothing to connect for.
+// Without a name, the page does not connect.
 export function stop() {
   drop();
   showStatus(false, "Not connected");
 }
 
-// Offline, too: the server may be on this device.
+// The page tries again even when it is offline: the server may be on this device.
 function showTrouble(now) {
   const trouble = navigator.onLine ? "No connection." : "This device is offline.";
   showStatus(false, failures > 0 ? trouble : "", ` ${now}`);
@@ -104,6 +104,6 @@ function showTrouble(now) {
 
 function showStatus(connected, said, shown = "") {
   status.className = connected ? "connected" : "";
-  if (words.textContent !== said) words.textContent = said; // or it would be said again
+  if (words.textContent !== said) words.textContent = said; // setting it again would make a screen reader say it again
   details.textContent = shown;
 }

@@ -1,5 +1,6 @@
-// Addresses become links: every second part, as split keeps what the brackets
-// hold. No hidden characters (\p{Cf}), nor a host with what looks like a slash.
+// withLinks turns the addresses in a text into links. split keeps what the group in
+// its pattern matches, so every second part is an address. An address has no hidden
+// characters (\p{Cf}), and its host nothing that looks like a slash.
 export function withLinks(text) {
   const parts = text.split(/\b(https?:\/\/[\p{L}\p{M}\p{N}.:[\]-]+(?:[/\\?#@][^\s<>"\p{Cf}]*)?)/iu);
   return parts.flatMap((part, i) => i % 2 === 0 ? part : link(part));
@@ -18,7 +19,7 @@ function link(part) {
   return [anchor, part.slice(address.length)];
 }
 
-// An address ends where the brackets around it close, and before a full stop.
+// An address ends before the bracket that closes around it, and before punctuation.
 function withoutTail(part) {
   let open = 0;
   let end = 0;

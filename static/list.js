@@ -1,4 +1,4 @@
-// The list of messages, in the log that scrolls.
+// The list of messages, in a log that scrolls.
 
 import { withLinks } from "./links.js";
 
@@ -7,17 +7,17 @@ const [messages] = log.children;
 const news = document.getElementById("news");
 
 export let lastId = 0; // of the newest message on the page
-let newest; // that message
-export let oldest; // the first one on the page
-let oldestItems; // what shows it
-let unseen = 0; // messages that came while the reader was further up
+let newest; // the newest message
+export let oldest; // the first message on the page
+let oldestItems; // the elements that show it
+let unseen = 0; // messages that arrived while the reader was further up
 
 news.onclick = toEnd;
 log.onscroll = () => {
   if (atEnd()) showNews(0);
 };
 
-// add tells whether the message was new to the page.
+// add reports whether the message is new to the page.
 export function add(message) {
   if (message.id <= lastId) return false;
   const following = atEnd();
@@ -32,8 +32,8 @@ export function add(message) {
   return true;
 }
 
-// The oldest message is built again: it may go on with a day or a group now. What
-// is in view stays there, as the browser counts from the end.
+// addOlder builds the oldest message again, because it may now continue a day or a
+// group. The messages in view stay in place: the browser counts from the end.
 export function addOlder(older) {
   beQuiet();
   const all = [...older, oldest];
@@ -44,14 +44,14 @@ export function addOlder(older) {
   oldestItems = items[0];
 }
 
-// What someone reads further up stays in its place, further from the end now.
+// What someone reads further up stays in place, although it is now further from the end.
 function append(...items) {
   const { scrollTop, scrollHeight } = log;
   messages.append(...items);
   if (scrollTop < 0) log.scrollTop = scrollTop + scrollHeight - log.scrollHeight;
 }
 
-// note adds a line that nobody has said.
+// note adds a line that is not a message.
 export function note(words) {
   const following = atEnd();
   append(part("li", words, "note"));
@@ -67,7 +67,7 @@ export function toEnd() {
   log.scrollTop = 0;
 }
 
-// A button that goes leaves the focus to the log.
+// If the button has the focus when it disappears, the log gets it.
 function showNews(count) {
   if (count === 0 && document.activeElement === news) log.focus();
   unseen = count;
@@ -75,14 +75,14 @@ function showNews(count) {
   news.textContent = count === 1 ? "1 new message" : `${count} new messages`;
 }
 
-// Fifty old messages, read out, would be a torrent.
+// A screen reader should not read out fifty old messages.
 export function beQuiet() {
   log.ariaLive = "off";
   setTimeout(() => log.ariaLive = "polite", 1000);
 }
 
-// build makes the item for a message, and a line above it where another day
-// begins; before the first message was today.
+// build makes the item for a message, and a line above it if another day begins.
+// For the first message, the day before is today.
 function build(message, before) {
   const at = new Date(message.at);
   const time = part("time", at.toLocaleTimeString([], { timeStyle: "short" }));
@@ -102,8 +102,8 @@ function dayOf(at) {
   return new Date(at).toLocaleDateString([], { dateStyle: "full" });
 }
 
-// Name and time stand over a group. Two people of one name look like one here, as
-// everywhere: names prove nothing.
+// A group has one name and time above it. Two people with the same name look like
+// one person here, as everywhere: names prove nothing.
 function sameGroup(message, before) {
   const apart = Math.abs(new Date(message.at) - new Date(before?.at)); // milliseconds
   return message.name === before?.name && message.kind === before.kind && apart < 5 * 60 * 1000;
@@ -114,11 +114,11 @@ function hue(name) {
   return [...name].reduce((sum, character) => (sum * 31 + character.codePointAt(0)) % 360, 0);
 }
 
-// textContent, never innerHTML: what people write is text, not markup.
+// textContent, never innerHTML: what people write stays text.
 export function part(tag, words, kind = "") {
   const element = document.createElement(tag);
   element.className = kind;
-  element.dir = "auto"; // Arabic and Hebrew begin on the right
+  element.dir = "auto"; // Arabic and Hebrew start on the right
   element.textContent = words;
   return element;
 }

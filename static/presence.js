@@ -1,10 +1,10 @@
-// Who is here: a list in the header, and a line in the log for who comes or goes.
+// Presence: a list in the header, and a line in the log when somebody comes or leaves.
 
 import { note, part } from "./list.js";
 
 const presence = document.getElementById("presence");
 const [summary, list] = presence.children;
-const cut = 50; // a list of so many names may not be whole
+const cut = 50; // a list with this many names may be incomplete
 
 let known = []; // the names in the last list
 
@@ -23,7 +23,7 @@ function tell(names, what) {
   if (names.length > 0) note(`\u2068${names.join("\u2069, \u2068")}\u2069 ${what}`);
 }
 
-// Without a connection nobody knows who comes and goes.
+// Without a connection, the page does not know who comes and leaves.
 export function hidePresence() {
   presence.hidden = true;
   known = [];
