@@ -221,8 +221,6 @@ func browserTests(text string) []string {
 	return titles
 }
 
-const foundLater = "## Found later"
-
 func TestFoundLater(t *testing.T) {
 	c := openCourse(t)
 	c.report(t, checkFoundLater(c))
