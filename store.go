@@ -52,9 +52,9 @@ type Store struct {
 // no such file. If the file is not a database, OpenStore returns an error and does
 // not change the file.
 func OpenStore(path string) (*Store, error) {
-	// With NORMAL, a crash of this program loses no saved message, but a power cut
-	// may lose the last ones. (The driver ignores a misspelt key. A test reads the
-	// settings back.)
+	// With synchronous=NORMAL, a crash of this program loses no saved message, but a
+	// power cut may lose the last ones. (The driver ignores a misspelt option, so a
+	// test reads the settings back.)
 	options := "?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=1500&_txlock=immediate"
 	source := "file:" + url.PathEscape(path) + options
 	db, err := sql.Open("sqlite", source)
@@ -131,7 +131,7 @@ func (s *Store) finish(batch []Message) error {
 }
 
 // Close closes the database. Call it when no goroutine uses the store any more. It
-// closes the writer last: SQLite then moves its write-ahead log into the file.
+// closes db last: SQLite then moves the newest changes from its own log into the file.
 func (s *Store) Close() error {
 	return errors.Join(s.reading.Close(), s.db.Close())
 }
