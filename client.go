@@ -16,8 +16,8 @@ import (
 
 const (
 	sendQueue = 1024            // frames that may wait for a client that reads more slowly than the room talks
-	maxFrame  = 32 << 10        // bytes in one frame from a browser
-	writeWait = 3 * time.Second // to write one frame
+	writeWait = 3 * time.Second // to write a small frame
+	slowest   = 16 << 10        // bytes a second that a browser must read of a large one
 	closeWait = time.Second     // for the browser to answer our close frame
 
 	nameWait  = 10 * time.Second // for the browser to send a name
@@ -44,6 +44,7 @@ func (r closeReason) String() string {
 const (
 	closeNormal    = 1000
 	closeGoingAway = 1001
+	closeProtocol  = 1002
 	closePolicy    = 1008
 	closeTooBig    = 1009
 	closeTooSlow   = 1013 // "try again later"
@@ -66,6 +67,7 @@ type Client struct {
 	received  int // messages
 	lastError time.Time
 	limiter   limiter
+	frame     frameReader // the last one
 
 	notices chan []byte // errors from the read goroutine to its own browser; nobody closes it
 
@@ -77,7 +79,6 @@ type Client struct {
 // goroutine that net/http started for the connection, which becomes the read
 // goroutine. Package websocket closes the connection when serveClient returns.
 func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64) {
-	ws.MaxPayloadBytes = maxFrame
 	client := &Client{
 		hub:     hub,
 		ws:      ws,
@@ -87,7 +88,10 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 		start:   time.Now(),
 	}
 
-	ws.SetReadDeadline(time.Now().Add(nameWait)) // askName clears it. A shutdown must be able to overwrite it, so it comes first.
+	// The deadline for the name; askName clears it. It is set before AfterFunc, so
+	// that a shutdown can overwrite it. It holds for writes too: the reader answers
+	// pings, and a browser that floods pings and reads nothing must not stay.
+	ws.SetDeadline(time.Now().Add(nameWait))
 
 	// At a shutdown, the reader ends at once, and a writer that is stuck gets the
 	// same deadline as all others. (The request's own context is not suitable: a
@@ -101,7 +105,7 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 	if reason := client.askName(ctx); client.name == "" {
 		slog.Info("not joined", "peer", ws.Request().RemoteAddr, "why", reason.String())
 		hub.stats.ended.Add(reason.text, 1)
-		ws.SetWriteDeadline(client.writeDeadline())
+		ws.SetWriteDeadline(client.writeDeadline(0))
 		ws.WriteClose(reason.code)
 		return
 	}
@@ -118,15 +122,15 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 // clears the deadline, because a client in the room may be silent. The write
 // goroutine does not run yet, so askName itself may write.
 func (c *Client) askName(ctx context.Context) closeReason {
-	defer c.ws.SetReadDeadline(time.Time{})
+	defer c.ws.SetDeadline(time.Time{})
 	for {
-		frame, err := c.receive()
+		message, tooFast, err := c.receive()
 		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
 			return closeReason{code: closePolicy, text: "no name"}
 		} else if err != nil {
 			return c.readError(err)
 		}
-		request, err := c.admit(frame)
+		request, err := c.admit(message, tooFast)
 		switch {
 		case err != nil:
 		case request.kind == join:
@@ -136,7 +140,7 @@ func (c *Client) askName(ctx context.Context) closeReason {
 			err = errors.New("please send your name first")
 		}
 		if c.tell(err) {
-			c.write(<-c.notices)
+			c.ws.Write(<-c.notices) // an error comes back from the next receive
 		}
 	}
 }
@@ -146,7 +150,7 @@ func (c *Client) askName(ctx context.Context) closeReason {
 // and the writer have both ended.
 func (c *Client) run() {
 	joined := time.Now()
-	peer := c.ws.Request().RemoteAddr // c.ws.RemoteAddr() would be the address of the page, not of the peer
+	peer := c.ws.Request().RemoteAddr // c.ws.RemoteAddr() would be the URL of the page, and not the browser's address
 	slog.Info("connected", "peer", peer, "name", c.name)
 
 	var writer sync.WaitGroup
@@ -170,11 +174,11 @@ func (c *Client) run() {
 // and returns the reason.
 func (c *Client) readPump() closeReason {
 	for {
-		frame, err := c.receive()
+		message, tooFast, err := c.receive()
 		if err != nil {
 			return c.readError(err)
 		}
-		request, err := c.admit(frame)
+		request, err := c.admit(message, tooFast)
 		switch {
 		case err != nil:
 			c.tell(err)
@@ -196,46 +200,16 @@ func (c *Client) readPump() closeReason {
 	}
 }
 
-// receive waits for the next frame.
-func (c *Client) receive() (frame []byte, err error) {
-	err = textOnly.Receive(c.ws, &frame)
-	c.lastFrame.Store(int64(time.Since(c.start)))
-	return frame, err
-}
-
-// textOnly receives a text frame into a *[]byte. For a binary frame it leaves the
-// slice empty, and parse refuses that, because it is not JSON.
-var textOnly = websocket.Codec{Unmarshal: func(data []byte, frameType byte, frame any) error {
-	if frameType == websocket.TextFrame {
-		*frame.(*[]byte) = data
-	}
-	return nil
-}}
-
-// admit parses a frame, unless this client sends too fast. Each frame takes a
-// token from the limiter, even one with a mistake. Only {} is free: it is the
-// answer to a heartbeat, and costs nobody else anything.
-//
-// But the server has to read free and refused frames too, and a flood of them
-// would keep a processor busy. So after such a frame the reader pauses for
-// floodWait. The connection's buffers fill up, and TCP makes the sender wait.
-// (Package websocket handles pings and pongs itself: admit does not see a flood
-// of those.)
-func (c *Client) admit(frame []byte) (request, error) {
-	switch {
-	case string(frame) == "{}":
-		time.Sleep(floodWait)
-		return request{kind: alive}, nil
-	case !c.limiter.allow(time.Now()):
-		time.Sleep(floodWait)
+// admit parses a message, unless this client sends too fast.
+func (c *Client) admit(message []byte, tooFast bool) (request, error) {
+	if tooFast && string(message) != "{}" { // the answer to a heartbeat asks for nothing
 		return request{}, errTooFast
-	default:
-		return parse(frame)
 	}
+	return parse(message)
 }
 
-// tell queues an error, if there is one, for this browser alone. It reports
-// whether it did: at most one error a second.
+// tell queues an error, if there is one, for this browser alone. It queues at most
+// one a second, and reports whether it did.
 func (c *Client) tell(err error) bool {
 	if err == nil || time.Since(c.lastError) < errorWait {
 		return false
@@ -253,9 +227,11 @@ func (c *Client) readError(err error) closeReason {
 	switch {
 	case errors.Is(err, io.EOF):
 		return closeReason{code: closeNormal, text: "left"}
+	case errors.Is(err, errProtocol):
+		return closeReason{code: closeProtocol, text: "protocol error"}
 	case errors.Is(err, websocket.ErrFrameTooLarge):
 		return closeReason{code: closeTooBig, text: "frame too big"}
-	case errors.Is(err, os.ErrDeadlineExceeded): // a shutdown has set this deadline; or the writer has, and then the hub has set another reason before
+	case errors.Is(err, os.ErrDeadlineExceeded): // a shutdown set this deadline, or the writer did; then the hub had already set the real reason
 		return closeReason{code: closeGoingAway, text: "the server stops"}
 	default:
 		return closeReason{closeNormal, "connection lost", err}
@@ -273,7 +249,7 @@ func (c *Client) writePump() {
 		c.reason.text, c.reason.err = "cannot write", err
 		return
 	}
-	c.ws.SetWriteDeadline(c.writeDeadline())
+	c.ws.SetWriteDeadline(c.writeDeadline(0))
 	c.ws.WriteClose(c.reason.code)
 	c.ws.SetReadDeadline(time.Now()) // ends the reader, if it has not ended yet
 }
@@ -296,32 +272,42 @@ func (c *Client) writeQueue() error {
 	}
 }
 
-// write writes one text frame. It clears the deadline afterwards: package
+// write writes one text frame. A large frame gets more time: a browser may read
+// only 20 KB a second. write clears the deadline afterwards: package
 // websocket writes pongs too, and an expired deadline would make the next one
 // fail.
 func (c *Client) write(frame []byte) error {
-	c.ws.SetWriteDeadline(c.writeDeadline())
+	c.ws.SetWriteDeadline(c.writeDeadline(len(frame)))
 	defer c.ws.SetWriteDeadline(time.Time{})
 	_, err := c.ws.Write(frame)
 	return err
 }
 
-// writeDeadline is when a write that begins now must be finished. At a shutdown,
-// all remaining writes share one deadline.
-func (c *Client) writeDeadline() time.Time {
+// writeDeadline is when the write of so many bytes that begins now must be
+// finished. At a shutdown, all remaining writes share one deadline.
+func (c *Client) writeDeadline(size int) time.Time {
 	select {
 	case <-c.hub.done:
 		return c.hub.stopBy
 	default:
-		return time.Now().Add(writeWait)
+		return time.Now().Add(writeTime(size))
 	}
+}
+
+// writeTime is how long a write of so many bytes may take.
+func writeTime(size int) time.Duration {
+	return writeWait + time.Duration(size)*time.Second/slowest
 }
 
 // drain drops incoming bytes until the browser answers the close frame. If we
 // closed the socket with unread bytes in it, TCP would reset the connection, and
-// the browser could lose our last frames. (If our own deadline cut a frame in
-// two, the browser may still lose them.)
+// the browser could lose our last frames. (If a read deadline has stopped us
+// inside an incoming frame, the browser may still lose them.)
 func (c *Client) drain() {
 	c.ws.SetReadDeadline(time.Now().Add(closeWait))
-	io.Copy(io.Discard, c.ws)
+	frame, err := c.frame, error(nil) // first the rest of the last frame, if it was refused
+	for frame != nil && err == nil && frame.PayloadType() != websocket.CloseFrame {
+		io.Copy(io.Discard, frame)
+		frame, err = c.ws.NewFrameReader()
+	}
 }

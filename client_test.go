@@ -33,7 +33,7 @@ func TestNoGoroutineOutlivesItsClient(t *testing.T) {
 					b.sendHalfAFrame()
 					b.crash()
 				case 3:
-					b.send(strings.Repeat("x", maxFrame+1))
+					b.send(strings.Repeat("x", maxMessage+1))
 					b.waitForClose()
 				case 4:
 					server.open().crash() // before it has sent a name
@@ -57,7 +57,7 @@ func TestEveryConnectionEndsWithAReason(t *testing.T) {
 		why  string
 	}{
 		{"the client leaves", func(_ *testServer, ann *browser) { ann.ws.WriteClose(1001) }, closeNormal, `why=left`},
-		{"a frame is too big", func(_ *testServer, ann *browser) { ann.send(strings.Repeat("x", maxFrame+1)) }, closeTooBig, `why="frame too big"`},
+		{"a frame is too big", func(_ *testServer, ann *browser) { ann.send(strings.Repeat("x", maxMessage+1)) }, closeTooBig, `why="frame too big"`},
 		{"the server stops", func(server *testServer, _ *browser) { go server.stop() }, closeGoingAway, `why="the server stops"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestWriteTimeoutDisconnectsClient(t *testing.T) {
 		log := captureLog(t)
 		startServer(t).joinStalled()
 		time.Sleep(writeWait + closeWait)
-		log.contains(t, `msg=disconnected peer=pipe name=stalled why="cannot write: write pipe: i/o timeout" after=3s`)
+		log.contains(t, `msg=disconnected peer=pipe name=stalled why="cannot write: write pipe: i/o timeout" after=3.00`)
 	})
 }
 
@@ -122,7 +122,7 @@ func TestClientMustSendNameFirst(t *testing.T) {
 		ann.hears("error this name is the server's own: please choose another")
 		ann.send(`{}`)
 		ann.send(`{"name":"  ann "}`)
-		ann.hears("welcome ann")
+		ann.hears("welcome ann", "history")
 		ann.send(`{"name":"eve"}`)
 		time.Sleep(errorWait)
 		ann.send(`{"name":"eve"}`)

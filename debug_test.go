@@ -80,8 +80,8 @@ func TestDebugVarsReportQueueLengths(t *testing.T) {
 		}
 		time.Sleep(2 * batchWait)
 		got := server.debugVars()
-		if got.ClientQueue != maxBatch+30 {
-			t.Errorf("the longest client queue has %d frames, want %d", got.ClientQueue, maxBatch+30)
+		if got.ClientQueue != maxBatch+31 {
+			t.Errorf("the longest client queue has %d frames, want %d", got.ClientQueue, maxBatch+31)
 		}
 		if *got.StoreQueue != 30 { // the store holds a full batch, which it cannot save
 			t.Errorf("the store's queue has %d messages, want 30", *got.StoreQueue)
@@ -96,7 +96,7 @@ func TestDebugVarsCountDisconnectReasons(t *testing.T) {
 		server.join("ann").leave()
 		server.join("bob").leave()
 		server.join("eve").crash()
-		server.join("big").send(strings.Repeat("x", maxFrame+1))
+		server.join("big").send(strings.Repeat("x", maxMessage+1))
 		server.open() // sends no name
 		server.joinStalled()
 		server.join("silent")

@@ -102,7 +102,7 @@ func (s *testServer) join(name string) *browser {
 	b := s.open()
 	b.name = name
 	b.send(`{"name":"` + name + `"}`)
-	b.hears("welcome " + name)
+	b.hears("welcome "+name, "history") // what follows in this frame are the messages
 	return b
 }
 

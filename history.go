@@ -9,11 +9,26 @@ import (
 	"time"
 )
 
-// historySize is how many messages a newcomer is shown, and how many the page
-// loads with each step back.
-const historySize = 50
+// The limits of the history that a newcomer receives, and of each step back.
+const (
+	historySize  = 50        // messages
+	historyBytes = 128 << 10 // in one frame
+)
 
 var errNotSaved = errors.New("this message is not saved yet")
+
+// newestFitting returns the newest of these messages that fit into historyBytes.
+// One always fits.
+func newestFitting(messages []Message) []Message {
+	size := 0
+	for i, message := range slices.Backward(messages) {
+		size += len(encode(message))
+		if size > historyBytes {
+			return messages[i+1:]
+		}
+	}
+	return messages
+}
 
 // History returns the newest messages, at most historySize, oldest first.
 func (s *Store) History() ([]Message, error) {

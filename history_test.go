@@ -1,15 +1,18 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -146,4 +149,88 @@ func TestHistoryIsReadableDuringShutdown(t *testing.T) {
 	if messages, err := store.HistoryBefore(t.Context(), 3); err != nil || len(messages) != 2 {
 		t.Errorf("got %d messages (error: %v), want 2", len(messages), err)
 	}
+}
+
+// fill publishes as many messages as a history has, each with this text.
+func (h *Hub) fill(text string) {
+	for range historySize {
+		h.history = append(h.history, Message{Kind: "chat", Name: "ann", Text: text, At: time.Now()})
+	}
+}
+
+func TestHistoryIsEncodedOnceForAllWhoJoin(t *testing.T) {
+	hub := NewHub(&Store{}, nil)
+	hub.fill("hello")
+	first, second := hub.encodedHistory(), hub.encodedHistory()
+	if &first[0] != &second[0] {
+		t.Error("the history was encoded again, although nobody had spoken")
+	}
+	hub.publish(Message{Kind: "chat", Name: "ann", Text: "news"})
+	if !strings.Contains(string(hub.encodedHistory()), "news") {
+		t.Error("the history lacks the newest message")
+	}
+}
+
+func TestHistoryFitsIntoItsLimit(t *testing.T) {
+	for _, text := range []string{strings.Repeat("<", maxText), strings.Repeat("\U0001F600", maxText), strings.Repeat("\n", maxText)} {
+		hub := NewHub(&Store{}, nil)
+		hub.fill(text)
+		frame := hub.encodedHistory()
+		if len(frame) > historyBytes+1024 || len(frame) < historyBytes/2 {
+			t.Errorf("with texts of %d bytes the history has %d bytes, want at most %d, and not much less", len(text), len(frame), historyBytes)
+		}
+	}
+}
+
+// A phone at the edge of its network reads 20 KB a second.
+func TestSlowReaderReceivesWholeHistory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		server.hub.fill(strings.Repeat("x", maxText))
+		phone := server.connect()
+		phone.send(`{"name":"phone"}`)
+		read := 0
+		for buffer := make([]byte, 2000); read < 90_000; time.Sleep(100 * time.Millisecond) {
+			n, err := phone.conn.Read(buffer)
+			if err != nil {
+				t.Fatalf("the connection ended after %d bytes: %v", read, err)
+			}
+			read += n
+		}
+	})
+}
+
+func TestNumberOfHistoryAnswersIsLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		var batch []Message
+		for id := range int64(historySize) {
+			batch = append(batch, Message{ID: id + 1, Kind: "chat", Name: "ann", Text: strings.Repeat("x", maxText)})
+		}
+		if err := server.store.save(batch); err != nil {
+			t.Fatal(err)
+		}
+		get := func() net.Conn {
+			conn, err := server.dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { conn.Close() })
+			fmt.Fprintf(conn, "GET /history?before=%d HTTP/1.1\r\nHost: chat.test\r\n\r\n", historySize)
+			return conn
+		}
+		for range maxAnswers {
+			get() // and nobody reads the answer
+		}
+		synctest.Wait()
+		response, err := http.ReadResponse(bufio.NewReader(get()), nil)
+		if err != nil || response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
+			t.Errorf("beyond the limit the answer is %v (error: %v), want 503 and when to try again", response, err)
+		}
+		time.Sleep(writeTime(historyBytes)) // the others have had their time
+		response, err = http.ReadResponse(bufio.NewReader(get()), nil)
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Errorf("later the answer is %v (error: %v), want 200", response, err)
+		}
+	})
 }

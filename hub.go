@@ -30,11 +30,12 @@ type Hub struct {
 	stats stats
 
 	// Only Run touches these.
-	clients     map[*Client]bool
-	lastID      int64
-	history     []Message        // the last messages published; the store may not have saved them yet
-	waiting     Message          // the last message published, until the store's queue takes it; then its ID is 0
-	presenceDue <-chan time.Time // when to broadcast the presence; nil while it has not changed
+	clients      map[*Client]bool
+	lastID       int64
+	history      []Message        // the last messages published; the store may not have saved them yet
+	historyFrame []byte           // encoded; nil after a new message
+	waiting      Message          // the last message published; empty (ID 0) once the store's queue has taken it
+	presenceDue  <-chan time.Time // when to broadcast the presence; nil while it has not changed
 }
 
 // departure is what a client's read goroutine sends to the hub when it ends.
@@ -108,7 +109,7 @@ func (h *Hub) health() error {
 	return nil
 }
 
-// add lets a client in. Its first frame is the welcome and the history. Only Run
+// add lets a client in. Its first frames are the welcome and the history. Only Run
 // publishes messages, and Run calls add, so the client misses no message and gets
 // none twice: the history has all messages published before, and the client
 // receives all messages published afterwards.
@@ -116,15 +117,26 @@ func (h *Hub) add(client *Client) {
 	h.clients[client] = true
 	h.stats.clients.Add(1)
 	h.presenceChanged()
-	client.send <- encode(append([]Message{{Kind: "welcome", Name: client.name}}, h.history...)...)
+	client.send <- encode(Message{Kind: "welcome", Name: client.name})
+	client.send <- h.encodedHistory()
+}
+
+// encodedHistory returns the history as a frame. All clients that join before the
+// next message share it: encoding it takes longer than everything else about a join.
+func (h *Hub) encodedHistory() []byte {
+	if h.historyFrame == nil {
+		messages := newestFitting(h.history)
+		h.historyFrame = encode(append([]Message{{Kind: "history"}}, messages...)...)
+	}
+	return h.historyFrame
 }
 
 // publish delivers the message to all clients immediately. The store saves it a
 // little later.
 func (h *Hub) publish(message Message) {
 	now := time.Now()
-	// A power cut may lose the newest messages, so the largest id in the database
-	// may be too small. The clock still makes each new id larger than the lost ones.
+	// A power cut may lose the newest messages, so lost ids may be larger than all in
+	// the database. The clock still makes each new id larger than those.
 	message.ID = max(h.lastID+1, now.UnixMicro())
 	message.At = now.UTC().Truncate(time.Millisecond)
 	h.lastID = message.ID
@@ -132,6 +144,7 @@ func (h *Hub) publish(message Message) {
 	h.waiting = message
 	h.history = append(h.history, message)
 	h.history = h.history[max(0, len(h.history)-historySize):]
+	h.historyFrame = nil
 	h.deliver(encode(message)) // once, not once for each client
 }
 

@@ -193,12 +193,13 @@ func TestTheHubNeverWaitsForAClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		ann := server.join("ann")
-		stuck := &Client{send: make(chan []byte, 1)} // no goroutine takes frames from its queue, so the welcome fills it
+		stuck := &Client{send: make(chan []byte, 2)} // no goroutine takes frames from its queue, so the welcome and the history fill it
 		server.hub.register <- stuck
 
 		ann.says("one")
 		ann.says("two")
 		ann.hears("ann: one", "ann: two")
+		<-stuck.send
 		<-stuck.send
 		if frame, open := <-stuck.send; open {
 			t.Errorf("the next frame in the full queue is %q, want the queue closed", frame)
@@ -209,7 +210,7 @@ func TestTheHubNeverWaitsForAClient(t *testing.T) {
 func TestClientIsRemovedOnlyOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
-		client := &Client{send: make(chan []byte, 1)}
+		client := &Client{send: make(chan []byte, 2)}
 		server.hub.register <- client
 		server.hub.unregister <- departure{client, closeReason{}}
 		server.hub.unregister <- departure{client, closeReason{}} // the same happens when the hub removes a slow client that is just leaving

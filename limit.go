@@ -5,14 +5,11 @@ import (
 	"time"
 )
 
-const (
-	burst     = 10                    // frames that a client may send at once, after a pause
-	floodWait = 10 * time.Millisecond // the pause after a refused or free frame
-)
+const burst = 10 // frames that a client may send at once, after a pause
 
 var errTooFast = errors.New("not sent: this was too fast, please wait a moment")
 
-// limiter is a token bucket. Every frame but {} takes a token out, rate tokens a second
+// limiter is a token bucket. Every frame takes a token out, rate tokens a second
 // come in, and the bucket holds at most burst tokens. So a person can say several
 // things in a row, but cannot go on at that speed.
 //

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ const (
 // presence.)
 type Message struct {
 	ID   int64     `json:"id,omitzero"` // grows from message to message; chat and announcement only
-	Kind string    `json:"kind"`        // chat, announcement, error or welcome
+	Kind string    `json:"kind"`        // chat, announcement, error, welcome or history
 	Name string    `json:"name,omitempty"`
 	Text string    `json:"text,omitempty"`
 	At   time.Time `json:"at,omitzero"` // UTC, in milliseconds; chat and announcement only
@@ -29,11 +30,13 @@ type Message struct {
 
 // encode makes a frame.
 func encode[E Message | presence](elements ...E) []byte {
-	frame, err := json.Marshal(elements)
-	if err != nil {
+	var frame bytes.Buffer
+	encoder := json.NewEncoder(&frame)
+	encoder.SetEscapeHTML(false) // the page never reads it as HTML, and each < would take six bytes
+	if err := encoder.Encode(elements); err != nil {
 		panic(err) // cannot happen: strings, numbers and the present time can always be encoded
 	}
-	return frame
+	return bytes.TrimSuffix(frame.Bytes(), []byte("\n"))
 }
 
 // request is a frame from a browser, parsed.
@@ -89,9 +92,17 @@ func checkName(name string) (string, error) {
 	return name, nil
 }
 
+// lineBreaks turns all line breaks into newlines. JSON would need six bytes for
+// each of the last two.
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n")
+
 func checkText(text string) (string, error) {
+	text = lineBreaks.Replace(text)
 	if length := utf8.RuneCountInString(text); length > maxText {
 		return "", fmt.Errorf("too long: %d characters, at most %d are allowed", length, maxText)
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }) {
+		return "", errors.New("a message may not contain control characters")
 	}
 	if !strings.ContainsFunc(text, visible) {
 		return "", errors.New("there is nothing to read in this message")

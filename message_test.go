@@ -34,6 +34,8 @@ func TestParse(t *testing.T) {
 		{frame: `{"name":"ada","text":"hello"}`, err: notUnderstood},
 		{frame: `{"colour":"red"}`, err: notUnderstood},
 		{frame: "{\"text\":\"\xff\"}", err: notUnderstood},
+		{frame: `{"text":"one\u2028two\u2029three\r\nfour\tfive"}`, kind: say, text: "one\ntwo\nthree\nfour\tfive"},
+		{frame: `{"text":"bell\u0007"}`, err: "control characters"},
 		{frame: `{"text":""}`, err: "nothing to read"},
 		{frame: `{"text":" \n\t\u00a0\u200b"}`, err: "nothing to read"},
 		{frame: `{"text":"` + strings.Repeat("é", maxText) + `"}`, kind: say, text: strings.Repeat("é", maxText)},
@@ -100,7 +102,7 @@ func TestFrameFormat(t *testing.T) {
 		Message{Kind: "error", Text: "too long"},
 	))
 	want := `[{"kind":"welcome","name":"ada"},` +
-		`{"id":1751373005250000,"kind":"chat","name":"ada","text":"\u003cb\u003ehello\u003c/b\u003e","at":"2026-07-01T12:30:05.25Z"},` +
+		`{"id":1751373005250000,"kind":"chat","name":"ada","text":"<b>hello</b>","at":"2026-07-01T12:30:05.25Z"},` +
 		`{"kind":"error","text":"too long"}]`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/net/websocket"
 )
@@ -22,6 +23,10 @@ import (
 //
 //go:embed static
 var static embed.FS
+
+// maxAnswers is how many answers to /history may be on their way at a time. Each
+// keeps up to historyBytes in memory.
+const maxAnswers = 64
 
 // routes maps each request to its handler. ServeMux answers other methods than
 // the pattern's with 405, and "GET" includes HEAD. clients counts the handlers of
@@ -51,8 +56,16 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 		defer clients.Done()
 		webSocket.ServeHTTP(w, r)
 	})
+	answering := make(chan struct{}, maxAnswers)
 	mux.Handle("GET /history", secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		serveHistory(hub.store, w, r)
+		select {
+		case answering <- struct{}{}:
+			defer func() { <-answering }()
+			serveHistory(hub.store, w, r)
+		default: // many pages ask at once, or some do not read what they asked for
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "too many requests at the moment", http.StatusServiceUnavailable)
+		}
 	})))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		if err := hub.health(); err != nil {
@@ -90,9 +103,11 @@ func serveHistory(store *Store, w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "cannot read the history at the moment", http.StatusInternalServerError)
 		return
 	}
+	answer := encode(newestFitting(messages)...)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Write(encode(messages...))
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime(len(answer))))
+	w.Write(answer)
 }
 
 // secure sets the headers with which browsers protect the page. If markup gets

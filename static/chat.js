@@ -44,18 +44,18 @@ function setJoined(yes) {
   sendButton.disabled = !yes;
 }
 
-// The first frame is the welcome and the history. If the whole history is newer
-// than the messages on the page, there may be more in between.
+// After the welcome, the server sends the history in one frame. If all of it is
+// newer than the messages on the page, there may be more in between.
 function received(elements) {
-  if (elements[0].kind !== "welcome") return elements.forEach(receive);
+  if (elements[0].kind !== "history") return elements.forEach(receive);
+  const history = elements.slice(1);
   beQuiet();
-  const mayLack = lastId > 0 && elements[1]?.id > lastId && elements.length > 50;
-  if (mayLack) note("… some messages may be missing here …");
-  elements.forEach(receive);
+  if (lastId > 0 && history[0]?.id > lastId) note("… some messages may be missing here …");
+  history.forEach(receive);
   if (!entered) setMissed(0); // these messages are old: nobody has missed them
   entered = true;
   setUnconfirmed(""); // a text that did not arrive is in the box again
-  if (elements.length > 50) loadOlder();
+  loadOlder();
 }
 
 function receive(element) {

@@ -8,12 +8,12 @@ log.addEventListener("scroll", loadOlder);
 
 export async function loadOlder() {
   const above = log.scrollHeight - log.clientHeight + log.scrollTop;
-  if (!mayAsk || above > 100) return;
+  if (!mayAsk || !oldest || above > 100) return;
   mayAsk = false;
   const messages = await messagesBefore(oldest.id);
   if (messages) {
     if (messages.length > 0) addOlder(messages);
-    mayAsk = messages.length === 50;
+    mayAsk = messages.length > 0; // an empty answer: that was the beginning
     loadOlder();
   } else {
     setTimeout(() => {

@@ -116,7 +116,8 @@ class ServerEnd {
   }
 
   welcomes(name, ...history) {
-    this.sends({ kind: "welcome", name }, ...history);
+    this.sends({ kind: "welcome", name });
+    this.sends({ kind: "history" }, ...history);
   }
 
   // gets waits for the page's next frame, which has to be this one.

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"golang.org/x/net/websocket"
+)
+
+// This file reads what a browser sends, frame by frame (RFC 6455, section 5).
+// websocket.Message.Receive would be shorter, but it answers pings before anyone
+// can count them, returns each fragment as if it were a message, and accepts
+// frames that the RFC forbids.
+
+const (
+	maxMessage = 32 << 10              // bytes in one message from a browser
+	maxControl = 125                   // bytes in a control frame, by the RFC
+	floodWait  = 10 * time.Millisecond // the pause after a frame that is over the rate limit
+)
+
+var errProtocol = errors.New("protocol error")
+
+// receive waits for the next message, and handles control frames meanwhile. It
+// joins the fragments of a message. For a binary message it returns nothing, and
+// parse refuses that, because it is not JSON. tooFast reports that the client
+// sends faster than its limiter allows.
+func (c *Client) receive() (message []byte, tooFast bool, err error) {
+	started, binary := false, false
+	for {
+		f, err := c.nextFrame()
+		if err != nil {
+			return nil, false, err
+		}
+		if f.isControl() {
+			if _, err := c.ws.HandleFrame(f.reader); err != nil { // answers a ping; a close frame is io.EOF
+				return nil, false, err
+			}
+			continue
+		}
+		if started != (f.opcode == websocket.ContinuationFrame) {
+			return nil, false, errProtocol // a fragment without a beginning, or a beginning without an end
+		}
+		started, binary, tooFast = true, binary || f.opcode == websocket.BinaryFrame, tooFast || f.tooFast
+		if len(message)+f.size > maxMessage {
+			return nil, false, websocket.ErrFrameTooLarge
+		}
+		payload := make([]byte, f.size)
+		if _, err := io.ReadFull(f.reader, payload); err != nil {
+			return nil, false, err
+		}
+		message = append(message, payload...)
+		switch {
+		case f.fin && binary:
+			return nil, tooFast, nil
+		case f.fin:
+			return message, tooFast, nil
+		}
+	}
+}
+
+// inFrame is the header of a frame from a browser. Its payload is still to be read.
+type inFrame struct {
+	fin     bool // the last fragment of its message, or the only one
+	opcode  byte
+	size    int // bytes of payload
+	tooFast bool
+	reader  frameReader
+}
+
+// frameReader is what websocket.Conn.NewFrameReader returns; the package has no
+// exported name for it.
+type frameReader interface {
+	io.Reader
+	PayloadType() byte
+	HeaderReader() io.Reader
+	TrailerReader() io.Reader
+	Len() int
+}
+
+func (f inFrame) isControl() bool { return f.opcode >= websocket.CloseFrame }
+
+// nextFrame waits for a frame, and checks its header. Every frame takes a token
+// from the limiter, pings too.
+//
+// The server has to read a frame even to refuse it, and a flood of frames would
+// keep a processor busy. So when the tokens are gone, the reader pauses for
+// floodWait. The connection's buffers fill up, and TCP makes the sender wait.
+func (c *Client) nextFrame() (inFrame, error) {
+	reader, err := c.ws.NewFrameReader()
+	if err != nil {
+		return inFrame{}, err
+	}
+	c.frame = reader
+	c.lastFrame.Store(int64(time.Since(c.start)))
+	header, err := io.ReadAll(reader.HeaderReader())
+	if err != nil {
+		return inFrame{}, err
+	}
+	f := inFrame{fin: header[0]&0x80 != 0, opcode: reader.PayloadType(), size: reader.Len() - len(header), reader: reader}
+	reserved, masked := header[0]&0x70 != 0, header[1]&0x80 != 0
+	switch {
+	case reserved || !masked:
+		return f, errProtocol
+	case f.isControl() && (!f.fin || f.size > maxControl):
+		return f, errProtocol
+	case f.size > maxMessage:
+		return f, websocket.ErrFrameTooLarge
+	}
+	switch f.opcode {
+	case websocket.ContinuationFrame, websocket.TextFrame, websocket.BinaryFrame,
+		websocket.CloseFrame, websocket.PingFrame, websocket.PongFrame:
+	default:
+		return f, errProtocol
+	}
+	if !c.limiter.allow(time.Now()) {
+		f.tooFast = true
+		time.Sleep(floodWait)
+	}
+	return f, nil
+}

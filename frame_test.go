@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The first byte of a frame (RFC 6455, section 5.2): FIN, three reserved bits, opcode.
+const (
+	fin          = 0x80
+	reserved     = 0x40
+	continuation = 0x0
+	text         = 0x1
+	ping         = 0x9
+)
+
+// sendFrame sends a frame with this first byte, masked with zeros, as browsers may.
+func (b *browser) sendFrame(first byte, payload string) error {
+	header := []byte{first, 0x80 | byte(len(payload))}
+	if len(payload) > 125 {
+		header = []byte{first, 0x80 | 126, byte(len(payload) >> 8), byte(len(payload))}
+	}
+	_, err := b.conn.Write(append(append(header, 0, 0, 0, 0), payload...))
+	return err
+}
+
+func TestFragmentsAreJoined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ann := startServer(t).join("ann")
+		ann.sendFrame(text, `{"text":"one `)
+		ann.sendFrame(fin|ping, "are you there?")
+		ann.sendFrame(continuation, `two `)
+		ann.sendFrame(fin|continuation, `three"}`)
+		ann.hears("ann: one two three")
+	})
+}
+
+func TestInvalidFramesEndTheConnection(t *testing.T) {
+	half := strings.Repeat("x", maxMessage/2+1)
+	for _, test := range []struct {
+		name string
+		send func(ann *browser)
+		code int
+	}{
+		{"a reserved bit", func(ann *browser) { ann.sendFrame(fin|reserved|text, `{}`) }, closeProtocol},
+		{"a reserved opcode", func(ann *browser) { ann.sendFrame(fin|0x3, `{}`) }, closeProtocol},
+		{"a reserved control opcode", func(ann *browser) { ann.sendFrame(fin|0xB, ``) }, closeProtocol},
+		{"a continuation of nothing", func(ann *browser) { ann.sendFrame(fin|continuation, `{}`) }, closeProtocol},
+		{"a beginning inside a message", func(ann *browser) { ann.sendFrame(text, `{`); ann.sendFrame(fin|text, `{}`) }, closeProtocol},
+		{"a ping in fragments", func(ann *browser) { ann.sendFrame(ping, ``) }, closeProtocol},
+		{"a ping that is too long", func(ann *browser) { ann.sendFrame(fin|ping, strings.Repeat("x", 126)) }, closeProtocol},
+		{"a frame without a mask", func(ann *browser) { ann.conn.Write([]byte{fin | text, 2, '{', '}'}) }, closeProtocol},
+		{"fragments that are too long together", func(ann *browser) { ann.sendFrame(text, half); ann.sendFrame(fin|continuation, half) }, closeTooBig},
+		{"a length beyond all bounds", func(ann *browser) {
+			ann.conn.Write([]byte{fin | text, 0x80 | 127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0})
+		}, closeTooBig},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := startServer(t)
+				ann, bob := server.join("ann"), server.join("bob")
+				test.send(ann)
+				if code := ann.waitForClose(); code != test.code {
+					t.Errorf("close code %d, want %d", code, test.code)
+				}
+				bob.says("still here")
+				bob.hears("bob: still here")
+			})
+		})
+	}
+}
+
+// A ping costs the server as much as a message does.
+func TestPingFloodIsThrottled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ann := startLimitedServer(t).join("ann")
+		start := time.Now()
+		for range 1000 {
+			if err := ann.sendFrame(fin|ping, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took, least := time.Since(start), 900*floodWait; took < least {
+			t.Errorf("the server read a thousand pings in %v, want at least %v", took, least)
+		}
+		time.Sleep(10 * time.Second) // the tokens come back
+		ann.says("hello")
+		ann.hears("ann: hello")
+	})
+}
+
+// The server's answers to the pings fill the connection, and the next one blocks
+// the goroutine that reads.
+func TestClientWithoutNameThatFloodsPingsIsDisconnected(t *testing.T) {
+	for _, rate := range []float64{0, 5} {
+		t.Run(fmt.Sprint("rate ", rate), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				pipes := newPipeListener()
+				server := serveOn(t, &config{maxClients: 1, rate: rate}, pipes, pipes.dial)
+				flooder := server.connect() // and reads nothing
+				go func() {
+					for flooder.sendFrame(fin|ping, "") == nil {
+					}
+				}()
+				time.Sleep(nameWait + closeWait)
+				synctest.Wait()
+				server.join("ann") // the only place is free again
+			})
+		})
+	}
+}
