@@ -257,3 +257,20 @@ func TestIdleConnectionStaysOpen(t *testing.T) {
 		ann.hears("ann: still here")
 	})
 }
+
+func TestHugeHeadersFillNeitherMemoryNorLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
+		server := startServer(t)
+		if status := server.handshake("http://" + strings.Repeat("x", 10_000)); status != http.StatusForbidden {
+			t.Errorf("a long Origin is answered with %d, want 403", status)
+		}
+		if n := len(log.String()); n > 1000 {
+			t.Errorf("a long Origin makes a log of %d bytes, want at most 1000:\n%.300s…", n, log)
+		}
+		log.contains(t, "msg=refused")
+		if most := newServer(nil).MaxHeaderBytes; most <= 0 || most > 16<<10 { // 0 means a megabyte
+			t.Errorf("the server takes headers of %d bytes, want at most 16 KB", most)
+		}
+	})
+}

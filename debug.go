@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"runtime"
+	"strings"
 	"sync"
 )
 
@@ -25,8 +26,17 @@ type stats struct {
 
 // refuse logs and counts a refused connection.
 func (s *stats) refuse(r *http.Request, reason string) {
-	slog.Warn("refused", "why", reason, "peer", r.RemoteAddr, "origin", r.Header.Get("Origin"))
+	slog.Warn("refused", "why", reason, "peer", r.RemoteAddr, "origin", shorten(r.Header.Get("Origin")))
 	s.refused.Add(reason, 1)
+}
+
+// shorten cuts what a stranger sent, so that strangers cannot fill the log.
+func shorten(text string) string {
+	const most = 200 // bytes
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // serveDebug serves counters and profiles at addr until its caller calls stop.
