@@ -195,7 +195,7 @@ func (c *Client) readPump() closeReason {
 		case <-time.After(sayWait):
 			c.tell(errors.New("not sent: the server cannot save at the moment"))
 		case <-c.hub.done:
-			return closeReason{} // the hub has set the client's reason already
+			return closeReason{} // the hub sets the client's reason, and not this value
 		}
 	}
 }

@@ -109,10 +109,10 @@ func (h *Hub) health() error {
 	return nil
 }
 
-// add lets a client in. Its first frames are the welcome and the history. Only Run
-// publishes messages, and Run calls add, so the client misses no message and gets
-// none twice: the history has all messages published before, and the client
-// receives all messages published afterwards.
+// add lets a client in. The first frames in its queue are the welcome and the history.
+// Only Run publishes messages, and Run calls add, so the client misses no message
+// and gets none twice: the history ends with the last message published before, and
+// the client receives all messages published afterwards.
 func (h *Hub) add(client *Client) {
 	h.clients[client] = true
 	h.stats.clients.Add(1)

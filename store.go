@@ -17,7 +17,7 @@ import (
 
 const (
 	storeQueue = 1000                   // messages that may wait for the store
-	maxBatch   = 100                    // messages in one transaction
+	maxBatch   = 100                    // messages in one transaction; the last one, at a shutdown, may have more
 	batchWait  = 200 * time.Millisecond // for a batch to fill up: a crash may lose the messages of this time
 	retryWait  = time.Second            // between two attempts to save a batch
 )
