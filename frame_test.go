@@ -17,13 +17,17 @@ const (
 	ping         = 0x9
 )
 
-// sendFrame sends a frame with this first byte, masked with zeros, as browsers may.
-func (b *browser) sendFrame(first byte, payload string) error {
+// frame makes a frame with this first byte, masked with zeros, as a browser may.
+func frame(first byte, payload string) []byte {
 	header := []byte{first, 0x80 | byte(len(payload))}
 	if len(payload) > 125 {
 		header = []byte{first, 0x80 | 126, byte(len(payload) >> 8), byte(len(payload))}
 	}
-	_, err := b.conn.Write(append(append(header, 0, 0, 0, 0), payload...))
+	return append(append(header, 0, 0, 0, 0), payload...)
+}
+
+func (b *browser) sendFrame(first byte, payload string) error {
+	_, err := b.conn.Write(frame(first, payload))
 	return err
 }
 
