@@ -97,8 +97,9 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 	// same deadline as all others. (The request's own context is not suitable: a
 	// shutdown does not cancel it, but the first read error cancels it.)
 	stopWatching := context.AfterFunc(ctx, func() {
+		<-hub.done // from here on, new writes get this deadline too
 		ws.SetReadDeadline(time.Now())
-		ws.SetWriteDeadline(time.Now().Add(stopWait))
+		ws.SetWriteDeadline(hub.stopBy)
 	})
 	defer stopWatching()
 
@@ -113,6 +114,7 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 	case hub.register <- client:
 		client.run()
 	case <-hub.done:
+		ws.SetWriteDeadline(hub.stopBy)
 		ws.WriteClose(closeGoingAway)
 	}
 }
@@ -273,7 +275,7 @@ func (c *Client) writeQueue() error {
 }
 
 // write writes one text frame. A large frame gets more time: a browser may read
-// only 20 KB a second. write clears the deadline afterwards: package
+// only 16 KB a second. write clears the deadline afterwards: package
 // websocket writes pongs too, and an expired deadline would make the next one
 // fail.
 func (c *Client) write(frame []byte) error {
@@ -302,7 +304,7 @@ func writeTime(size int) time.Duration {
 // drain drops incoming bytes until the browser answers the close frame. If we
 // closed the socket with unread bytes in it, TCP would reset the connection, and
 // the browser could lose our last frames. (If a read deadline has stopped us
-// inside an incoming frame, the browser may still lose them.)
+// inside the header of a frame, the browser may still lose them.)
 func (c *Client) drain() {
 	c.ws.SetReadDeadline(time.Now().Add(closeWait))
 	frame, err := c.frame, error(nil) // first the rest of the last frame, if it was refused

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"os"
 	"time"
 
 	"golang.org/x/net/websocket"
@@ -100,12 +101,14 @@ func (c *Client) nextFrame() (inFrame, error) {
 	f := inFrame{fin: header[0]&0x80 != 0, opcode: reader.PayloadType(), size: reader.Len() - len(header), reader: reader}
 	reserved, masked := header[0]&0x70 != 0, header[1]&0x80 != 0
 	switch {
+	case c.name == "" && time.Since(c.start) > nameWait:
+		return f, os.ErrDeadlineExceeded // a read deadline does not stop us while frames are in the buffer
 	case reserved || !masked:
 		return f, errProtocol
+	case f.size < 0 || f.size > maxMessage: // less than 0: an int of 32 bits has overflowed
+		return f, websocket.ErrFrameTooLarge
 	case f.isControl() && (!f.fin || f.size > maxControl):
 		return f, errProtocol
-	case f.size > maxMessage:
-		return f, websocket.ErrFrameTooLarge
 	}
 	switch f.opcode {
 	case websocket.ContinuationFrame, websocket.TextFrame, websocket.BinaryFrame,
@@ -115,7 +118,11 @@ func (c *Client) nextFrame() (inFrame, error) {
 	}
 	if !c.limiter.allow(time.Now()) {
 		f.tooFast = true
-		time.Sleep(floodWait)
+		select {
+		case <-time.After(floodWait):
+		case <-c.hub.done: // the same holds for the deadline of a shutdown
+			return f, os.ErrDeadlineExceeded
+		}
 	}
 	return f, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -93,6 +94,34 @@ func TestPingFloodIsThrottled(t *testing.T) {
 		time.Sleep(10 * time.Second) // the tokens come back
 		ann.says("hello")
 		ann.hears("ann: hello")
+	})
+}
+
+// A deadline stops reads from the connection, and not from the server's buffer, which
+// holds hundreds of small frames.
+func TestFloodInTheBufferOutlivesNoDeadline(t *testing.T) {
+	pongs := bytes.Repeat(frame(fin|0xA, ""), 10_000)
+	flood := func(server *testServer) *browser {
+		b := server.open()
+		go b.conn.Write(pongs)
+		return b
+	}
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		flood(startLimitedServer(t)).waitForClose()
+		if took := time.Since(start); took > nameWait+closeWait+time.Second {
+			t.Errorf("a client without a name was disconnected after %v, want %v", took, nameWait)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		server := startLimitedServer(t)
+		flood(server)
+		time.Sleep(time.Second)
+		start := time.Now()
+		server.stop() // the test fails if the server reports an error
+		if took := time.Since(start); took > stopWait+closeWait {
+			t.Errorf("the shutdown took %v, want at most %v", took, stopWait+closeWait)
+		}
 	})
 }
 

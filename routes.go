@@ -25,7 +25,7 @@ import (
 var static embed.FS
 
 // maxAnswers is how many answers to /history may be on their way at a time. Each
-// keeps up to historyBytes in memory.
+// keeps a few hundred KB in memory.
 const maxAnswers = 64
 
 // routes maps each request to its handler. ServeMux answers other methods than

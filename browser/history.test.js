@@ -75,6 +75,22 @@ scenario("a text that did not arrive is given back", async ({ openStage }) => {
   await ada.hasWritten("");
 });
 
+scenario("a text sent before the history comes is given back, too", async ({ openStage }) => {
+  const stage = await openStage();
+  const ada = await stage.newcomer();
+  await ada.types("ada");
+  await ada.presses("Enter");
+  const server = await stage.comes("ada");
+  server.sends({ kind: "welcome", name: "ada" });
+  await ada.isConnected();
+  await ada.says("early");
+  await server.gets({ text: "early" });
+  server.sends({ kind: "history" }, chat(1, "bob", "hello"));
+  await ada.sees("bob: hello");
+  server.hangsUp();
+  await ada.hasWritten("early");
+});
+
 scenario("a text that did arrive is not sent again", async ({ openStage }) => {
   const ada = await losesTheAnswer(await openStage(), "");
   await ada.hasWritten("");

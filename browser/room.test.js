@@ -85,6 +85,15 @@ scenario("while the server is away the text stays", async ({ openRoom }) => {
   await ada.sees("ada: half a sentence");
 });
 
+scenario("a text with unusual line breaks is confirmed", async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await room.visitor("ada");
+  await ada.says("one\u2028two");
+  await ada.sees("ada: one\ntwo");
+  await ada.says("three");
+  await ada.sees("ada: one\ntwo", "ada: three");
+});
+
 scenario("people chat over a slow network", async ({ openRoom }) => {
   const room = await openRoom();
   room.network.delay(150); // milliseconds each way

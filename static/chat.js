@@ -54,7 +54,7 @@ function received(elements) {
   history.forEach(receive);
   if (!entered) setMissed(0); // these messages are old: nobody has missed them
   entered = true;
-  setUnconfirmed(""); // a text that did not arrive is in the box again
+  if (givenBack) setUnconfirmed(""); // a text that did not arrive is in the box again
   loadOlder();
 }
 
@@ -108,7 +108,8 @@ compose.onsubmit = (event) => {
   event.preventDefault();
   if (!joined || unconfirmed !== "" || text.value.trim() === "") return;
   send({ text: text.value });
-  setUnconfirmed(text.value.toWellFormed()); // as the server sends it back: without half an emoji
+  // As the server sends it back: without half an emoji, and with one kind of line break.
+  setUnconfirmed(text.value.toWellFormed().replace(/[\u2028\u2029]/g, "\n"));
   text.value = "";
   textError.textContent = "";
   text.focus(); // also after a click on the button
