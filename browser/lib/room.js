@@ -60,7 +60,7 @@ export class Room extends House {
     this.network.refuse();
   }
 
-  // withoutBrowser is a person who joins past the network, and reads nothing.
+  // withoutBrowser is a person who joins past the network, and without a page.
   async withoutBrowser(name) {
     const ws = new WebSocket(`ws://127.0.0.1:${this.program.port}/ws`, { origin: `http://127.0.0.1:${this.program.port}` });
     ws.on("error", () => {}); // the server may go away at any time
