@@ -1,3 +1,3 @@
 import { playEverythingIn } from "./lib/everything.js";
 
-await playEverythingIn("firefox");
+playEverythingIn("firefox");
