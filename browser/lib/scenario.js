@@ -7,8 +7,8 @@ import { Room } from "./room.js";
 import { Stage } from "./stage.js";
 
 export const desktop = { width: 1280, height: 800 };
-export const phone = { width: 390, height: 844, deviceScaleFactor: 3 };
-export const smallPhone = { width: 320, height: 640, deviceScaleFactor: 2 };
+export const phone = { width: 390, height: 844 };
+export const smallPhone = { width: 320, height: 640 };
 export const everySize = [desktop, phone, smallPhone];
 
 const timeout = 180_000; // milliseconds for one scenario in one window
