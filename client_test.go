@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -189,59 +188,6 @@ func TestInvalidFrameIsReportedOnlyToItsSender(t *testing.T) {
 		ann.send(`{"text":"in a binary frame"}`)
 		ann.hears(`error not understood: send {"name":"ada"} to join, {"text":"hello"} to speak`)
 	})
-}
-
-func TestOnlyPagesOfThisServerMayConnect(t *testing.T) {
-	for _, test := range []struct {
-		name, origin string
-		status       int
-	}{
-		{"a page of this server", "http://chat.test", http.StatusSwitchingProtocols},
-		{"the same page behind a TLS proxy", "https://chat.test", http.StatusSwitchingProtocols},
-		{"the host in capitals", "http://CHAT.test", http.StatusSwitchingProtocols},
-		{"a foreign page", "https://evil.test", http.StatusForbidden},
-		{"another port", "http://chat.test:8081", http.StatusForbidden},
-		{"a foreign host whose name begins with ours", "http://chat.test.evil.test", http.StatusForbidden},
-		{"a page without an origin", "null", http.StatusForbidden},
-		{"no Origin, so no browser", "", http.StatusForbidden},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				if status := startServer(t).handshake(test.origin); status != test.status {
-					t.Errorf("the server answers the handshake with %d, want %d", status, test.status)
-				}
-			})
-		})
-	}
-}
-
-// handshake asks for a WebSocket and returns the status of the response.
-func (s *testServer) handshake(origin string) int {
-	s.t.Helper()
-	conn, err := s.dial()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer conn.Close()
-	request, err := http.NewRequest("GET", "http://chat.test/ws", nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	request.Header.Set("Connection", "Upgrade")
-	request.Header.Set("Upgrade", "websocket")
-	request.Header.Set("Sec-WebSocket-Version", "13")
-	request.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==") // RFC 6455, section 1.3
-	if origin != "" {
-		request.Header.Set("Origin", origin)
-	}
-	if err := request.Write(conn); err != nil {
-		s.t.Fatal(err)
-	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), request)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return response.StatusCode
 }
 
 // x/net answers a ping with a pong. If the expired deadline of an earlier write were

@@ -173,13 +173,3 @@ func TestDebugServerAllowsLongProfiles(t *testing.T) {
 		t.Errorf("the server answered at once (%v, error: %v), want it to make a profile for 30 seconds", response, err)
 	}
 }
-
-func TestPagesOfOtherServersCannotStartProfiles(t *testing.T) {
-	request := httptest.NewRequest("GET", "/debug/pprof/profile?seconds=30", nil)
-	request.Header.Set("Sec-Fetch-Site", "cross-site")
-	response := httptest.NewRecorder()
-	debugRoutes(NewHub(&Store{}, nil)).ServeHTTP(response, request)
-	if response.Code != http.StatusForbidden {
-		t.Errorf("status %d, want 403", response.Code)
-	}
-}

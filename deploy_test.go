@@ -40,6 +40,15 @@ func TestTheDeploymentFilesAgree(t *testing.T) {
 			t.Errorf("%s checks the health of the program at %s, want /healthz", platform, path)
 		}
 	}
+	command := strings.ReplaceAll(find(t, docker, `CMD \["(.*)"\]`), `", "`, " ")
+	for platform, got := range map[string]string{
+		"Fly":    find(t, fly, `app = "(chat .*)"`),
+		"Render": find(t, render, `dockerCommand: docker-entrypoint.sh (.*)`),
+	} {
+		if !strings.HasPrefix(got, command+" -client-ip-header ") || !strings.Contains(got, " -max-per-address ") {
+			t.Errorf("%s starts %q, want %q with -client-ip-header and -max-per-address", platform, got, command)
+		}
+	}
 	timeout, err := time.ParseDuration(find(t, fly, `kill_timeout = "(.*)"`))
 	if err != nil || timeout <= stopTimeout {
 		t.Errorf("Fly kills the program after %v (error: %v), want more than %v, which a stop may take", timeout, err, stopTimeout)

@@ -126,7 +126,7 @@ func (s *testServer) joinStalled() *browser {
 // connect dials the server and makes the WebSocket handshake.
 func (s *testServer) connect() *browser {
 	s.t.Helper()
-	config, err := websocket.NewConfig("ws://chat.test/ws", "http://chat.test")
+	config, err := websocket.NewConfig("ws://chat.localhost/ws", "http://chat.localhost")
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -19,14 +19,16 @@ import (
 
 // config holds the settings from the command line and the environment.
 type config struct {
-	addr, db      string
-	debugAddr     string // "" means no debug server
-	maxClients    int
-	rate          float64 // frames a second from each client; 0 means no limit
-	announce      []string
-	announceFile  string // "" means none
-	announceEvery time.Duration
-	rest          []string // arguments after the flags; there should be none
+	addr, db       string
+	debugAddr      string // "" means no debug server
+	clientIPHeader string // the platform's header with the browser's address; "" means none
+	maxClients     int
+	maxPerAddress  int     // 0 means no limit
+	rate           float64 // frames a second from each client; 0 means no limit
+	announce       []string
+	announceFile   string // "" means none
+	announceEvery  time.Duration
+	rest           []string // arguments after the flags; there should be none
 }
 
 // main only reads the flags, and turns an error into a log line and exit code 1.
@@ -36,6 +38,8 @@ func main() {
 	flag.StringVar(&c.addr, "addr", defaultAddr(), "listen on this `host:port`; without a host, on every network interface")
 	flag.StringVar(&c.db, "db", "chat.db", "keep the messages in this SQLite `file`")
 	flag.IntVar(&c.maxClients, "max-clients", 1000, "the largest `number` of connections; the server refuses more")
+	flag.IntVar(&c.maxPerAddress, "max-per-address", 0, "the largest `number` of connections from one address (IPv6: from one /64 network); 0 means no limit")
+	flag.StringVar(&c.clientIPHeader, "client-ip-header", "", "read a browser's address in this `header` of the platform's proxy; without such a proxy, anybody can send the header")
 	flag.StringVar(&c.debugAddr, "debug-addr", "", "serve counters and profiles at this `host:port`, under /debug/vars and /debug/pprof/ (default: no debug server)")
 	flag.Float64Var(&c.rate, "rate", 5, "the rate limit: how many frames a second each client may send, after a burst of ten; 0 means no limit")
 	flag.Func("log", "write the log as `text` or json (default text)", setLog)
@@ -96,6 +100,8 @@ func (c *config) check() error {
 		return errors.New("-db must be a file")
 	case c.maxClients <= 0:
 		return errors.New("-max-clients must be more than 0")
+	case c.maxPerAddress < 0:
+		return errors.New("-max-per-address must be 0 or more")
 	case !(c.rate >= 0): // c.rate < 0 would let NaN through
 		return errors.New("-rate must be 0 or more")
 	case c.announceEvery <= 0:

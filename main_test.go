@@ -180,7 +180,7 @@ func TestAFullRoomRefusesTheHandshake(t *testing.T) {
 		pipes := newPipeListener()
 		server := serveOn(t, &config{maxClients: 2}, pipes, pipes.dial)
 		ann, bob := server.join("ann"), server.join("bob")
-		if status := server.handshake("http://chat.test"); status != http.StatusServiceUnavailable {
+		if status := server.handshake("http://chat.localhost"); status != http.StatusServiceUnavailable {
 			t.Errorf("the third handshake returned %d, want %d", status, http.StatusServiceUnavailable)
 		}
 		log.contains(t, `msg=refused why="the room is full"`)

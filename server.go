@@ -25,13 +25,15 @@ func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) erro
 	var running, saving, clients sync.WaitGroup
 	var lost error
 	announcer := &Announcer{texts: c.announce, file: c.announceFile, every: c.announceEvery}
-	server := newServer(routes(ctx, hub, &clients, c))
+	limited := limitListener(listener, c.maxClients+connectionMargin, func() { hub.stats.refused.Add("too many connections", 1) })
+	server := newServer(clientAddress(c.clientIPHeader, routes(ctx, hub, &clients, c)))
+	server.ConnState = limited.connState
 	failed := make(chan error, 1)
 	saving.Go(func() { lost = hub.store.Run(ctx) })
 	running.Go(func() { hub.Run(ctx) })
 	running.Go(func() { sweep(ctx, hub) })
 	running.Go(func() { announcer.Run(ctx, hub) })
-	running.Go(func() { failed <- server.Serve(listener) })
+	running.Go(func() { failed <- server.Serve(limited) })
 
 	var err error
 	select {

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// get sends a request, and returns the status of the answer, or 0 if the
+// connection ends without one.
+func get(conn net.Conn, path string) int {
+	request, _ := http.NewRequest("GET", "http://chat.localhost"+path, nil)
+	if request.Write(conn) != nil {
+		return 0
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), request)
+	if err != nil {
+		return 0
+	}
+	return response.StatusCode
+}
+
+// dials opens a connection that stays open until the test ends.
+func (s *testServer) dials() net.Conn {
+	s.t.Helper()
+	conn, err := s.dial()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// isOpen reports whether the server has left the connection open.
+func isOpen(conn net.Conn) bool {
+	conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+	_, err := conn.Read(make([]byte, 1))
+	timeout, ok := err.(net.Error)
+	return ok && timeout.Timeout()
+}
+
+func TestOldestWaitingConnectionMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pipes := newPipeListener()
+		server := serveOn(t, &config{maxClients: 1}, pipes, pipes.dial)
+		ann := server.join("ann") // takes one place, and keeps it
+		idle := server.dials()    // has asked, and may ask again
+		if status := get(idle, "/healthz"); status != http.StatusOK {
+			t.Errorf("/healthz answers %d, want 200", status)
+		}
+		synctest.Wait()
+		var silent []net.Conn
+		for range connectionMargin - 1 {
+			silent = append(silent, server.dials())
+			synctest.Wait()
+		}
+		if !isOpen(idle) || !isOpen(silent[0]) {
+			t.Fatal("the server closed a connection below the limit")
+		}
+		if status := get(server.dials(), "/healthz"); status != http.StatusOK {
+			t.Errorf("beyond the limit /healthz answers %d, want 200", status)
+		}
+		synctest.Wait()
+		if isOpen(idle) {
+			t.Error("the connection that has waited longest is still open")
+		}
+		if !isOpen(silent[0]) {
+			t.Error("the server closed more than one connection")
+		}
+		ann.says("still here")
+		ann.hears("ann: still here")
+	})
+}
+
+func TestConnectionIsRefusedIfNoneWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pipes := newPipeListener()
+		server := serveOn(t, &config{maxClients: 1}, pipes, pipes.dial)
+		ann := server.join("ann")
+		var busy []net.Conn
+		for range connectionMargin {
+			conn := server.dials()
+			fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: chat.localhost\r\n\r\n") // and the test does not read the answer
+			busy = append(busy, conn)
+		}
+		synctest.Wait()
+		if status := get(server.dials(), "/healthz"); status != 0 {
+			t.Errorf("beyond the limit /healthz answers %d, want a closed connection", status)
+		}
+		if n := server.debugVars().Refused["too many connections"]; n != 1 {
+			t.Errorf("the server counted %d refusals, want 1", n)
+		}
+		busy[0].Close()
+		synctest.Wait()
+		if status := get(server.dials(), "/healthz"); status != http.StatusOK {
+			t.Errorf("with one connection less /healthz answers %d, want 200", status)
+		}
+		ann.leave()
+	})
+}
+
+// Both net/http and package websocket may close a connection.
+func TestConnectionGivesItsPlaceBackOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pipes := newPipeListener()
+		limited := limitListener(pipes, 2, func() {})
+		accept := func() net.Conn {
+			go pipes.dial()
+			conn, err := limited.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return conn
+		}
+		first, second := accept(), accept()
+		first.Close()
+		first.Close()
+		limited.connState(first, http.StateClosed)
+		third := accept()
+		for _, conn := range []net.Conn{second, third} {
+			limited.connState(conn, http.StateActive)
+		}
+		if limited.open != 2 || limited.waiting.Len() != 0 {
+			t.Errorf("the listener counts %d open and %d waiting connections, want 2 and 0", limited.open, limited.waiting.Len())
+		}
+	})
+}
