@@ -39,15 +39,15 @@ func shorten(text string) string {
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-// serveDebug serves counters and profiles at addr until its caller calls stop.
+// serveDebug serves counters and profiles at c.debugAddr until its caller calls stop.
 // Anybody who can connect there sees all of it, and can keep the processor busy.
 // So it has an address of its own, for this machine or a private network.
-func serveDebug(addr string, hub *Hub) (stop func(), err error) {
-	listener, err := net.Listen("tcp", addr)
+func serveDebug(c *config, hub *Hub) (stop func(), err error) {
+	listener, err := net.Listen("tcp", c.debugAddr)
 	if err != nil {
 		return nil, fmt.Errorf("-debug-addr: %w", err)
 	}
-	server := newServer(debugRoutes(hub))
+	server := newServer(knownHost(c.hosts, debugRoutes(hub)))
 	server.WriteTimeout = 0 // a profile takes as long as the request says
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -55,7 +55,7 @@ func serveDebug(addr string, hub *Hub) (stop func(), err error) {
 			slog.Error("the debug server stopped", "error", err)
 		}
 	})
-	slog.Info("debug server is running", "url", pageURL(addr, listener)+"/debug/vars")
+	slog.Info("debug server is running", "url", pageURL(c.debugAddr, listener)+"/debug/vars")
 	return func() {
 		server.Close()
 		running.Wait()

@@ -113,7 +113,7 @@ func TestDebugVarsCountDisconnectReasons(t *testing.T) {
 func TestDebugRoutesExistOnlyAtDebugAddr(t *testing.T) {
 	log := captureLog(t)
 	hub := NewHub(&Store{}, nil)
-	stop, err := serveDebug("127.0.0.1:0", hub)
+	stop, err := serveDebug(&config{debugAddr: "127.0.0.1:0"}, hub)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestDebugPortInUseIsAnError(t *testing.T) {
 // of ten seconds; with that, pprof would refuse a profile of thirty.
 func TestDebugServerAllowsLongProfiles(t *testing.T) {
 	log := captureLog(t)
-	stop, err := serveDebug("127.0.0.1:0", NewHub(&Store{}, nil))
+	stop, err := serveDebug(&config{debugAddr: "127.0.0.1:0"}, NewHub(&Store{}, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,5 +171,30 @@ func TestDebugServerAllowsLongProfiles(t *testing.T) {
 	response, err := client.Get(addr + "/debug/pprof/profile?seconds=30")
 	if timeout, ok := errors.AsType[net.Error](err); !ok || !timeout.Timeout() {
 		t.Errorf("the server answered at once (%v, error: %v), want it to make a profile for 30 seconds", response, err)
+	}
+}
+
+// The debug server may listen on any address, and must be no less careful than the
+// chat on this machine.
+func TestDebugServerServesKnownHostsOnly(t *testing.T) {
+	log := captureLog(t)
+	stop, err := serveDebug(&config{debugAddr: "127.0.0.1:0"}, NewHub(&Store{}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	addr := regexp.MustCompile(`http://(127[^/]*)`).FindString(log.String())
+	request, err := http.NewRequest("GET", addr+"/debug/vars", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = "evil.example"
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusMisdirectedRequest {
+		t.Errorf("status %d, want 421", response.StatusCode)
 	}
 }

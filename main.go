@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -20,8 +21,9 @@ import (
 // config holds the settings from the command line and the environment.
 type config struct {
 	addr, db       string
-	debugAddr      string // "" means no debug server
-	clientIPHeader string // the platform's header with the browser's address; "" means none
+	debugAddr      string   // "" means no debug server
+	hosts          []string // host names of this server, besides localhost
+	clientIPHeader string   // the platform's header with the browser's address; "" means none
 	maxClients     int
 	maxPerAddress  int     // 0 means no limit
 	rate           float64 // frames a second from each client; 0 means no limit
@@ -40,6 +42,7 @@ func main() {
 	flag.IntVar(&c.maxClients, "max-clients", 1000, "the largest `number` of connections; the server refuses more")
 	flag.IntVar(&c.maxPerAddress, "max-per-address", 0, "the largest `number` of connections from one address (IPv6: from one /64 network); 0 means no limit")
 	flag.StringVar(&c.clientIPHeader, "client-ip-header", "", "read a browser's address in this `header` of the platform's proxy; without such a proxy, anybody can send the header")
+	flag.Func("host", "a host `name` of this server, if a proxy or tunnel passes requests for it to localhost; repeat the flag for several names", c.addHost)
 	flag.StringVar(&c.debugAddr, "debug-addr", "", "serve counters and profiles at this `host:port`, under /debug/vars and /debug/pprof/ (default: no debug server)")
 	flag.Float64Var(&c.rate, "rate", 5, "the rate limit: how many frames a second each client may send, after a burst of ten; 0 means no limit")
 	flag.Func("log", "write the log as `text` or json (default text)", setLog)
@@ -67,6 +70,15 @@ func defaultAddr() string {
 		port = ":" + port
 	}
 	return cmp.Or(os.Getenv("ADDR"), port, "localhost:8080")
+}
+
+// addHost is called for each -host.
+func (c *config) addHost(name string) error {
+	if name == "" || strings.ContainsAny(name, ":/") {
+		return errors.New("it must be a name without port and scheme")
+	}
+	c.hosts = append(c.hosts, name)
+	return nil
 }
 
 // addAnnouncement is called for each -announce.
@@ -131,7 +143,7 @@ func run(ctx context.Context, c *config) error {
 	}
 	hub := NewHub(store, history)
 	if c.debugAddr != "" {
-		stop, err := serveDebug(c.debugAddr, hub)
+		stop, err := serveDebug(c, hub)
 		if err != nil {
 			return errors.Join(err, store.Close())
 		}

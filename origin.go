@@ -2,8 +2,11 @@ package main
 
 import (
 	"errors"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/websocket"
@@ -45,4 +48,38 @@ func foreign(r *http.Request) bool {
 	default:
 		return true
 	}
+}
+
+// knownHost refuses requests for the hosts of others, with 421. Against them,
+// Origin does not help: when the name evil.example leads to this machine, a page of
+// http://evil.example:8080 and this server have the same origin (DNS rebinding).
+// What the page cannot change is the name in the Host header. A server that only
+// this machine can reach is known by address, as localhost, or by a name given
+// with -host.
+func knownHost(hosts []string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isKnown(r.Host, hosts) {
+			http.Error(w, "this server does not have this host name: give it to the server with -host", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// isLoopback reports whether only this machine can reach the listener.
+func isLoopback(listener net.Listener) bool {
+	addr, ok := listener.Addr().(*net.TCPAddr)
+	return ok && addr.IP.IsLoopback()
+}
+
+// isKnown reports whether host, with or without a port, is an IP address,
+// localhost or a name below it (RFC 6761, section 6.3), or one of these hosts.
+func isKnown(host string, hosts []string) bool {
+	name := strings.ToLower((&url.URL{Host: host}).Hostname())
+	if _, err := netip.ParseAddr(name); err == nil {
+		return true
+	}
+	name = strings.TrimSuffix(name, ".")
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") ||
+		slices.ContainsFunc(hosts, func(known string) bool { return strings.EqualFold(known, name) })
 }

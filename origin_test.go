@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -92,5 +94,77 @@ func TestPagesOfOtherServersCannotStartProfiles(t *testing.T) {
 	debugRoutes(NewHub(&Store{}, nil)).ServeHTTP(response, request)
 	if response.Code != http.StatusForbidden {
 		t.Errorf("status %d, want 403", response.Code)
+	}
+}
+
+// A page of evil.example, whose name leads to this machine (DNS rebinding), has the
+// same origin as the server. So there the Host counts.
+func TestOnlyKnownHostsAreServed(t *testing.T) {
+	for _, test := range []struct {
+		host   string
+		known  []string
+		status int
+	}{
+		{"localhost:8080", nil, http.StatusOK},
+		{"LOCALHOST.", nil, http.StatusOK},
+		{"chat.localhost", nil, http.StatusOK},
+		{"127.0.0.1:8080", nil, http.StatusOK},
+		{"192.168.0.7", nil, http.StatusOK},
+		{"[::1]:8080", nil, http.StatusOK},
+		{"evil.example:8080", nil, http.StatusMisdirectedRequest},
+		{"evillocalhost", nil, http.StatusMisdirectedRequest},
+		{"localhost.evil.example", nil, http.StatusMisdirectedRequest},
+		{"127.0.0.1.evil.example", nil, http.StatusMisdirectedRequest},
+		{"", nil, http.StatusMisdirectedRequest},
+		{"Chat.example:443", []string{"other.example", "chat.example"}, http.StatusOK},
+		{"evil.example", []string{"chat.example"}, http.StatusMisdirectedRequest},
+	} {
+		request := httptest.NewRequest("GET", "/", nil)
+		request.Host = test.host
+		response := httptest.NewRecorder()
+		knownHost(test.known, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(response, request)
+		if response.Code != test.status {
+			t.Errorf("host %q with -host %q: status %d, want %d", test.host, test.known, response.Code, test.status)
+		}
+	}
+}
+
+func TestListenersCheckTheHost(t *testing.T) {
+	get := func(listener net.Listener, c *config) int {
+		port := listener.Addr().(*net.TCPAddr).Port
+		server := serveOn(t, c, listener, nil)
+		defer server.stop()
+		request, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/", port), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = "evil.example"
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.StatusCode
+	}
+	everywhere := func() net.Listener {
+		listener, err := net.Listen("tcp", ":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return listener
+	}
+	for _, test := range []struct {
+		name     string
+		listener net.Listener
+		config   config
+		status   int
+	}{
+		{"a listener for this machine", listen(t), config{maxClients: 1}, http.StatusMisdirectedRequest},
+		{"a listener for everyone", everywhere(), config{maxClients: 1}, http.StatusOK},
+		{"a listener for everyone, with -host", everywhere(), config{maxClients: 1, hosts: []string{"chat.example"}}, http.StatusMisdirectedRequest},
+	} {
+		if status := get(test.listener, &test.config); status != test.status {
+			t.Errorf("%s: status %d, want %d", test.name, status, test.status)
+		}
 	}
 }

@@ -26,7 +26,11 @@ func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) erro
 	var lost error
 	announcer := &Announcer{texts: c.announce, file: c.announceFile, every: c.announceEvery}
 	limited := limitListener(listener, c.maxClients+connectionMargin, func() { hub.stats.refused.Add("too many connections", 1) })
-	server := newServer(clientAddress(c.clientIPHeader, routes(ctx, hub, &clients, c)))
+	handler := clientAddress(c.clientIPHeader, routes(ctx, hub, &clients, c))
+	if isLoopback(listener) || len(c.hosts) > 0 {
+		handler = knownHost(c.hosts, handler)
+	}
+	server := newServer(handler)
 	server.ConnState = limited.connState
 	failed := make(chan error, 1)
 	saving.Go(func() { lost = hub.store.Run(ctx) })
