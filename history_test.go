@@ -24,7 +24,7 @@ func storeWithMessages(t *testing.T, messages int) *Store {
 	for id := range messages {
 		batch = append(batch, Message{ID: int64(id + 1), Kind: "chat", Name: "ann", Text: fmt.Sprint(id + 1), At: time.UnixMilli(0).UTC()})
 	}
-	if err := store.save(batch); err != nil {
+	if err := store.save(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
 	return store
@@ -184,7 +184,7 @@ func TestNumberOfHistoryAnswersIsLimited(t *testing.T) {
 		for id := range int64(historySize) {
 			batch = append(batch, Message{ID: id + 1, Kind: "chat", Name: "ann", Text: strings.Repeat("x", maxText)})
 		}
-		if err := server.store.save(batch); err != nil {
+		if err := server.store.save(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
 		get := func() net.Conn {

@@ -132,7 +132,7 @@ func TestIDsGrowWhenClockIsSetBack(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "chat.db")
 		tomorrow := time.Now().Add(24 * time.Hour)
 		before := openStore(t, path)
-		if err := before.save([]Message{{ID: tomorrow.UnixMicro(), Kind: "chat", Name: "ann", Text: "from the future", At: tomorrow}}); err != nil {
+		if err := before.save(t.Context(), []Message{{ID: tomorrow.UnixMicro(), Kind: "chat", Name: "ann", Text: "from the future", At: tomorrow}}); err != nil {
 			t.Fatal(err)
 		}
 		before.db.Close()

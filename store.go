@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,8 @@ const (
 	maxBatch   = 100                    // messages in one transaction; the last one, at a shutdown, may have more
 	batchWait  = 200 * time.Millisecond // for a batch to fill up: a crash may lose the messages of this time
 	retryWait  = time.Second            // between two attempts to save a batch
+	finishWait = 4 * time.Second        // for the attempts to save the last batch; a shutdown may take stopTimeout
+	finishStep = 100 * time.Millisecond // between two of them
 )
 
 // The column "at" holds a number: SQLite has no type for times, and the driver
@@ -38,6 +41,8 @@ const insert = "INSERT INTO messages (id, kind, name, text, at) VALUES (?, ?, ?,
 // Store keeps the messages in an SQLite database. Run is the only goroutine that
 // writes to it.
 type Store struct {
+	path    string
+	file    os.FileInfo // what was at path when the store was opened
 	db      *sql.DB
 	reading *sql.DB      // a second handle to the same file, so that reads and writes do not wait for each other
 	lastID  int64        // of the newest message when the store was opened
@@ -68,9 +73,12 @@ func OpenStore(path string) (*Store, error) {
 	db.SetMaxOpenConns(1)      // SQLite allows only one writer at a time
 	reading.SetMaxOpenConns(2) // two may read at the same time; a third waits
 
-	store := &Store{db: db, reading: reading, queue: make(chan Message, storeQueue)}
+	store := &Store{path: path, db: db, reading: reading, queue: make(chan Message, storeQueue)}
 	if _, err = db.Exec(schema); err == nil { // the first use of the file: sql.Open has not touched it
 		err = db.QueryRow("SELECT coalesce(max(id), 0) FROM (SELECT id, kind, name, text, at FROM messages)").Scan(&store.lastID)
+	}
+	if err == nil {
+		store.file, err = os.Stat(path)
 	}
 	if err != nil {
 		store.Close()
@@ -102,7 +110,7 @@ func (s *Store) Run(ctx context.Context) error {
 				timer.Reset(0)
 			}
 		case <-timer.C:
-			err := s.save(batch)
+			err := s.save(context.Background(), batch)
 			if err == nil {
 				batch = nil
 				s.failure.Store(nil)
@@ -122,12 +130,22 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
-// finish saves the last batch before the program ends.
+// finish saves the last batch before the program ends. It tries again until
+// finishWait is over: what it cannot save is lost.
 func (s *Store) finish(batch []Message) error {
-	if err := s.save(batch); err != nil {
-		return fmt.Errorf("save the last %d messages: %w", len(batch), err)
+	ctx, cancel := context.WithTimeout(context.Background(), finishWait)
+	defer cancel()
+	for {
+		err := s.save(ctx, batch)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("save the last %d messages: %w", len(batch), err)
+		case <-time.After(finishStep):
+		}
 	}
-	return nil
 }
 
 // Close closes the database. Call it when no goroutine uses the store any more. It
@@ -138,25 +156,42 @@ func (s *Store) Close() error {
 
 // save saves all messages or none, in one transaction. A message may be in the
 // database already, because the attempt before only seemed to fail. Saving it again
-// changes nothing.
-func (s *Store) save(batch []Message) error {
+// changes nothing. When ctx ends, save gives up, even while it waits for a lock.
+func (s *Store) save(ctx context.Context, batch []Message) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	tx, err := s.db.Begin()
+	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() // after Commit it does nothing
 	for _, m := range batch {
-		if _, err := tx.Exec(insert, m.ID, m.Kind, m.Name, m.Text, m.At.UnixMilli()); err != nil {
+		if _, err := tx.ExecContext(ctx, insert, m.ID, m.Kind, m.Name, m.Text, m.At.UnixMilli()); err != nil {
 			return err
 		}
 	}
 	if err := tx.Commit(); err != nil {
 		return err
 	}
+	if err := s.checkFile(); err != nil {
+		return err
+	}
 	s.batches.Add(1)
 	s.batchSizes.Add(strconv.Itoa(len(batch)), 1)
+	return nil
+}
+
+// checkFile returns an error if the database's file is no longer at its path. On
+// Unix, a program can write to a file that somebody has deleted, without any error,
+// and everything is lost when it closes the file.
+func (s *Store) checkFile() error {
+	file, err := os.Stat(s.path)
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(s.file, file) {
+		return fmt.Errorf("another file has replaced the database %s", s.path)
+	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -19,7 +20,7 @@ func TestHistoryReturnsNewestMessagesOldestFirst(t *testing.T) {
 		batch = append(batch, Message{ID: int64(id), Kind: "chat", Name: "ann", Text: fmt.Sprint("message ", id), At: at})
 	}
 	for range 2 { // the second time is a retry after a save that only seemed to fail
-		if err := store.save(batch); err != nil {
+		if err := store.save(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -110,6 +111,63 @@ func TestShutdownSavesNoEmptyMessages(t *testing.T) {
 	}
 }
 
+func TestLastBatchIsTriedUntilItIsSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		ann := server.join("ann")
+		server.store.setReadOnly(t, true)
+		ann.says("hello")
+		ann.hears("ann: hello")
+		time.AfterFunc(finishWait/2, func() { server.store.setReadOnly(t, false) })
+		server.stop()
+		if saved := server.countSaved(t); saved != 1 {
+			t.Errorf("the database has %d messages, want 1", saved)
+		}
+	})
+}
+
+// A program can write to a deleted file without an error, as long as it has the file open.
+func TestMissingDatabaseFileIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
+		server := startServer(t)
+		ann := server.join("ann")
+		if err := os.Rename(server.path, server.path+".moved"); err != nil {
+			t.Fatal(err)
+		}
+		ann.says("hello")
+		time.Sleep(2 * batchWait)
+		if err := server.hub.health(); err == nil {
+			t.Error("without its database file the server says that it is healthy")
+		}
+		log.contains(t, "cannot save")
+		if err := os.Rename(server.path+".moved", server.path); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * retryWait)
+		if err := server.hub.health(); err != nil {
+			t.Errorf("the file is back, but health returns %v", err)
+		}
+		server.stop()
+		if saved := server.countSaved(t); saved != 1 {
+			t.Errorf("the database has %d messages, want 1", saved)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "chat.db")
+		store := openStore(t, path)
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, path, "another file")
+		store.queue <- Message{ID: 1, Kind: "chat", Name: "ann", Text: "hello", At: time.Now()}
+		close(store.queue)
+		if err := store.Run(t.Context()); err == nil {
+			t.Error("the last batch went into a deleted file, and Run returned no error")
+		}
+	})
+}
+
 func TestDatabasePathMayContainSpecialCharacters(t *testing.T) {
 	for _, name := range []string{"what?.db", "50%25.db", "a b#c&d.db", "größer.db"} {
 		path := filepath.Join(t.TempDir(), name)
@@ -133,7 +191,7 @@ func BenchmarkSave(b *testing.B) {
 					id++
 					batch[i] = Message{ID: id, Kind: "chat", Name: "ann", Text: "hello everybody", At: time.Now()}
 				}
-				if err := store.save(batch); err != nil {
+				if err := store.save(b.Context(), batch); err != nil {
 					b.Fatal(err)
 				}
 			}
