@@ -16,8 +16,8 @@ import (
 
 const (
 	sendQueue = 1024            // frames that may wait for a client that reads more slowly than the room talks
-	writeWait = 3 * time.Second // to write a small frame
-	slowest   = 16 << 10        // bytes a second that a browser must read of a large one
+	writeWait = 3 * time.Second // to write a frame, and in addition the time that its bytes take at the lowest speed
+	slowest   = 16 << 10        // this speed, in bytes a second: browsers must be able to read as fast
 	closeWait = time.Second     // for the browser to answer our close frame
 
 	nameWait  = 10 * time.Second // for the browser to send a name
@@ -90,7 +90,7 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 
 	// The deadline for the name; askName clears it. It is set before AfterFunc, so
 	// that a shutdown can overwrite it. It holds for writes too: the reader answers
-	// pings, and a browser that floods pings and reads nothing must not stay.
+	// pings. If a browser floods pings and reads none of the answers, an answer blocks.
 	ws.SetDeadline(time.Now().Add(nameWait))
 
 	// At a shutdown, the reader ends at once, and a writer that is stuck gets the
@@ -103,7 +103,8 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 	})
 	defer stopWatching()
 
-	if reason := client.askName(ctx); client.name == "" {
+	reason, joined := client.askName(ctx)
+	if !joined {
 		slog.Info("not joined", "peer", ws.Request().RemoteAddr, "why", reason.String())
 		hub.stats.ended.Add(reason.text, 1)
 		ws.SetWriteDeadline(client.writeDeadline(0))
@@ -119,30 +120,30 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 	}
 }
 
-// askName waits until the browser has sent a name, and sets it. If there is none
-// before the read deadline, or the connection ends, askName returns the reason. It
-// clears the deadline, because a client in the room may be silent. The write
-// goroutine does not run yet, so askName itself may write.
-func (c *Client) askName(ctx context.Context) closeReason {
+// askName waits until the browser has sent a name, sets it, and returns true. If
+// there is none before the deadline, or the connection ends, askName returns false
+// and the reason. It clears the deadline, because a client in the room may be
+// silent. The write goroutine does not run yet, so askName itself may write.
+func (c *Client) askName(ctx context.Context) (reason closeReason, joined bool) {
 	defer c.ws.SetDeadline(time.Time{})
 	for {
 		message, tooFast, err := c.receive()
 		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
-			return closeReason{code: closePolicy, text: "no name"}
+			return closeReason{code: closePolicy, text: "no name"}, false
 		} else if err != nil {
-			return c.readError(err)
+			return c.readError(err), false
 		}
 		request, err := c.admit(message, tooFast)
 		switch {
-		case err != nil:
+		case err != nil: // c.tell, below
 		case request.kind == join:
 			c.name = request.text
-			return closeReason{}
+			return closeReason{}, true
 		case request.kind == say:
 			err = errors.New("please send your name first")
 		}
 		if c.tell(err) {
-			c.ws.Write(<-c.notices) // an error comes back from the next receive
+			c.ws.Write(<-c.notices) // if this write fails, the next receive fails, too
 		}
 	}
 }
@@ -157,9 +158,9 @@ func (c *Client) run() {
 
 	var writer sync.WaitGroup
 	writer.Go(c.writePump)
-	reason := c.readPump()
+	readerReason := c.readPump() // the hub may have set another one before; c.reason is the one that counts
 	select {
-	case c.hub.unregister <- departure{c, reason}:
+	case c.hub.unregister <- departure{c, readerReason}:
 	case <-c.hub.done:
 	}
 	writer.Wait() // run started the goroutine, so run waits for its end
@@ -167,7 +168,7 @@ func (c *Client) run() {
 	slog.Info("disconnected", "peer", peer, "name", c.name, "why", c.reason.String(),
 		"after", time.Since(joined).Round(time.Millisecond), "messages", c.received)
 	c.hub.stats.ended.Add(c.reason.text, 1)
-	if reason.code != closeNormal { // we disconnect first, so the browser still has to answer
+	if readerReason.code != closeNormal { // we disconnect first, so the browser still has to answer our close frame
 		c.drain()
 	}
 }
@@ -197,14 +198,15 @@ func (c *Client) readPump() closeReason {
 		case <-time.After(sayWait):
 			c.tell(errors.New("not sent: the server cannot save at the moment"))
 		case <-c.hub.done:
-			return closeReason{} // the hub sets the client's reason, and not this value
+			return closeReason{code: closeGoingAway, text: "the server stops"}
 		}
 	}
 }
 
-// admit parses a message, unless this client sends too fast.
+// admit parses a message. If this client sends too fast, admit refuses everything
+// but the answer to a heartbeat: the page did not choose when to send that.
 func (c *Client) admit(message []byte, tooFast bool) (request, error) {
-	if tooFast && string(message) != "{}" { // the answer to a heartbeat asks for nothing
+	if tooFast && string(message) != "{}" {
 		return request{}, errTooFast
 	}
 	return parse(message)
@@ -233,7 +235,7 @@ func (c *Client) readError(err error) closeReason {
 		return closeReason{code: closeProtocol, text: "protocol error"}
 	case errors.Is(err, websocket.ErrFrameTooLarge):
 		return closeReason{code: closeTooBig, text: "frame too big"}
-	case errors.Is(err, os.ErrDeadlineExceeded): // a shutdown set this deadline, or the writer did; then the hub had already set the real reason
+	case errors.Is(err, os.ErrDeadlineExceeded): // a shutdown, or our own writer has ended: then the hub already has its reason, and ignores this one
 		return closeReason{code: closeGoingAway, text: "the server stops"}
 	default:
 		return closeReason{closeNormal, "connection lost", err}
@@ -274,8 +276,8 @@ func (c *Client) writeQueue() error {
 	}
 }
 
-// write writes one text frame. A large frame gets more time: a browser may read
-// only 16 KB a second. write clears the deadline afterwards: package
+// write writes one text frame. A large frame gets more time, so that browsers with
+// a slow connection can stay. write clears the deadline afterwards: package
 // websocket writes pongs too, and an expired deadline would make the next one
 // fail.
 func (c *Client) write(frame []byte) error {
@@ -285,8 +287,8 @@ func (c *Client) write(frame []byte) error {
 	return err
 }
 
-// writeDeadline is when the write of so many bytes that begins now must be
-// finished. At a shutdown, all remaining writes share one deadline.
+// writeDeadline returns when a write of size bytes must be finished, if it begins
+// now. At a shutdown, all remaining writes share one deadline.
 func (c *Client) writeDeadline(size int) time.Time {
 	select {
 	case <-c.hub.done:
@@ -296,19 +298,21 @@ func (c *Client) writeDeadline(size int) time.Time {
 	}
 }
 
-// writeTime is how long a write of so many bytes may take.
+// writeTime returns how long a write of size bytes may take.
 func writeTime(size int) time.Duration {
 	return writeWait + time.Duration(size)*time.Second/slowest
 }
 
-// drain drops incoming bytes until the browser answers the close frame. If we
-// closed the socket with unread bytes in it, TCP would reset the connection, and
-// the browser could lose our last frames. (If a read deadline has stopped us
-// inside the header of a frame, the browser may still lose them.)
+// drain drops incoming bytes until the browser answers the close frame, for at most
+// closeWait. If we closed the socket with unread bytes in it, TCP would reset the
+// connection, and the browser could lose our last frames. (If a read deadline
+// stopped us inside the header of a frame, drain takes the rest of it for a new
+// header and may stop too early. Then the browser may still lose our last frames.)
 func (c *Client) drain() {
 	c.ws.SetReadDeadline(time.Now().Add(closeWait))
-	frame, err := c.frame, error(nil) // first the rest of the last frame, if it was refused
-	for frame != nil && err == nil && frame.PayloadType() != websocket.CloseFrame {
+	frame := c.frame // first what is left of the last frame
+	var err error
+	for err == nil && frame.PayloadType() != websocket.CloseFrame {
 		io.Copy(io.Discard, frame)
 		frame, err = c.ws.NewFrameReader()
 	}

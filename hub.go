@@ -67,9 +67,9 @@ func (h *Hub) Run(ctx context.Context) {
 		// If no message is waiting for the store, Run receives the next one. If one
 		// is waiting, Run offers it to the store, and receives no other. The channel
 		// that is not wanted is nil, and a nil channel is never ready.
-		nextMessage, storeQueue := h.broadcast, (chan<- Message)(nil)
+		nextMessage, toStore := h.broadcast, (chan<- Message)(nil)
 		if h.waiting.ID != 0 {
-			nextMessage, storeQueue = nil, h.store.queue
+			nextMessage, toStore = nil, h.store.queue
 		}
 		select {
 		case <-ctx.Done():
@@ -81,7 +81,7 @@ func (h *Hub) Run(ctx context.Context) {
 			h.remove(d.client, d.reason)
 		case message := <-nextMessage:
 			h.publish(message)
-		case storeQueue <- h.waiting:
+		case toStore <- h.waiting:
 			h.waiting = Message{}
 		case now := <-h.sweep:
 			h.deliver([]byte("[]")) // the heartbeat
@@ -135,8 +135,9 @@ func (h *Hub) encodedHistory() []byte {
 // little later.
 func (h *Hub) publish(message Message) {
 	now := time.Now()
-	// A power cut may lose the newest messages, so lost ids may be larger than all in
-	// the database. The clock still makes each new id larger than those.
+	// A crash or a power cut may lose messages that pages have received, and pages
+	// ignore a message with an id that is not new. The clock makes each new id larger
+	// than the lost ones, unless somebody has set it back.
 	message.ID = max(h.lastID+1, now.UnixMicro())
 	message.At = now.UTC().Truncate(time.Millisecond)
 	h.lastID = message.ID
@@ -182,7 +183,8 @@ func (h *Hub) remove(client *Client, reason closeReason) {
 // no frame for a long time, not even the answer to a heartbeat.
 func (h *Hub) removeInactive(now time.Time) {
 	for client := range h.clients {
-		if now.Sub(client.start)-time.Duration(client.lastFrame.Load()) > inactiveAfter {
+		lastFrame := client.start.Add(time.Duration(client.lastFrame.Load()))
+		if now.Sub(lastFrame) > inactiveAfter {
 			h.remove(client, closeReason{code: closePolicy, text: "inactive"})
 		}
 	}
@@ -198,7 +200,7 @@ func sweep(ctx context.Context, hub *Hub) {
 	})
 }
 
-// every calls do at each interval until ctx ends.
+// every runs a ticker until ctx ends, and calls the function do at each tick.
 func every(ctx context.Context, interval time.Duration, do func(now time.Time)) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

@@ -19,7 +19,7 @@ import (
 const (
 	storeQueue = 1000                   // messages that may wait for the store
 	maxBatch   = 100                    // messages in one transaction; the last one, at a shutdown, may have more
-	batchWait  = 200 * time.Millisecond // for a batch to fill up: a crash may lose the messages of this time
+	batchWait  = 200 * time.Millisecond // for a batch to fill up: a crash may lose the messages of this time, and of the save that follows
 	retryWait  = time.Second            // between two attempts to save a batch
 	finishWait = 4 * time.Second        // for the attempts to save the last batch; a shutdown may take stopTimeout
 	finishStep = 100 * time.Millisecond // between two of them
@@ -54,8 +54,8 @@ type Store struct {
 }
 
 // OpenStore opens the database in the file at path, and creates one if there is
-// no such file. If the file is not a database, OpenStore returns an error and does
-// not change the file.
+// no such file. If the file is not a database, or has another table of this name,
+// OpenStore returns an error and does not change the file.
 func OpenStore(path string) (*Store, error) {
 	// With synchronous=NORMAL, a crash of this program loses no saved message, but a
 	// power cut may lose the last ones. (The driver ignores a misspelt option, so a
@@ -75,6 +75,7 @@ func OpenStore(path string) (*Store, error) {
 
 	store := &Store{path: path, db: db, reading: reading, queue: make(chan Message, storeQueue)}
 	if _, err = db.Exec(schema); err == nil { // the first use of the file: sql.Open has not touched it
+		// The inner SELECT names every column: a table that lacks one is an error.
 		err = db.QueryRow("SELECT coalesce(max(id), 0) FROM (SELECT id, kind, name, text, at FROM messages)").Scan(&store.lastID)
 	}
 	if err == nil {
@@ -92,7 +93,7 @@ func OpenStore(path string) (*Store, error) {
 // it could not save them.
 func (s *Store) Run(ctx context.Context) error {
 	var batch []Message
-	timer := time.NewTimer(batchWait)
+	timer := time.NewTimer(batchWait) // the first time it finds nothing to save
 	for {
 		queue := s.queue
 		if len(batch) == maxBatch {
@@ -106,7 +107,7 @@ func (s *Store) Run(ctx context.Context) error {
 			batch = append(batch, message)
 			if len(batch) == 1 {
 				timer.Reset(batchWait)
-			} else if len(batch) == maxBatch && s.failure.Load() == nil {
+			} else if len(batch) == maxBatch && s.failure.Load() == nil { // else the retry has its own time
 				timer.Reset(0)
 			}
 		case <-timer.C:
@@ -148,8 +149,9 @@ func (s *Store) finish(batch []Message) error {
 	}
 }
 
-// Close closes the database. Call it when no goroutine uses the store any more. It
-// closes db last: SQLite then moves the newest changes from its own log into the file.
+// Close closes the database. Call it when no goroutine uses the store any more. When
+// the last connection closes, SQLite moves the newest changes from its write-ahead
+// log into the file, and deletes the log.
 func (s *Store) Close() error {
 	return errors.Join(s.reading.Close(), s.db.Close())
 }
