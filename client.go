@@ -16,8 +16,8 @@ import (
 
 const (
 	sendQueue = 1024            // frames that may wait for a client that reads more slowly than the room talks
-	writeWait = 3 * time.Second // to write a frame, and in addition the time that its bytes take at the lowest speed
-	slowest   = 16 << 10        // this speed, in bytes a second: browsers must be able to read as fast
+	writeWait = 3 * time.Second // to write a frame; a large frame gets more time, see slowest
+	slowest   = 16 << 10        // bytes a second: a browser that reads a large frame more slowly may be disconnected
 	closeWait = time.Second     // for the browser to answer our close frame
 
 	nameWait  = 10 * time.Second // for the browser to send a name
@@ -306,8 +306,8 @@ func writeTime(size int) time.Duration {
 // drain drops incoming bytes until the browser answers the close frame, for at most
 // closeWait. If we closed the socket with unread bytes in it, TCP would reset the
 // connection, and the browser could lose our last frames. (If a read deadline
-// stopped us inside the header of a frame, drain takes the rest of it for a new
-// header and may stop too early. Then the browser may still lose our last frames.)
+// stopped us inside the header of a frame, drain mistakes the rest of it for a
+// new header and may stop too early. Then the browser may still lose our last frames.)
 func (c *Client) drain() {
 	c.ws.SetReadDeadline(time.Now().Add(closeWait))
 	frame := c.frame // first what is left of the last frame

@@ -93,7 +93,7 @@ func OpenStore(path string) (*Store, error) {
 // it could not save them.
 func (s *Store) Run(ctx context.Context) error {
 	var batch []Message
-	timer := time.NewTimer(batchWait) // the first time it finds nothing to save
+	timer := time.NewTimer(batchWait) // if it fires before the first message comes, there is nothing to save
 	for {
 		queue := s.queue
 		if len(batch) == maxBatch {
