@@ -82,12 +82,12 @@ func checkName(name string) (string, error) {
 	switch {
 	case utf8.RuneCountInString(name) > maxName:
 		return "", fmt.Errorf("this name is too long: at most %d characters are allowed", maxName)
-	case hasHidden([]rune(name)):
-		return "", errors.New("a name may not contain control or invisible characters")
 	case !strings.ContainsFunc(name, visible):
 		return "", errors.New("a name needs at least one visible character")
-	case strings.EqualFold(onlyVisible(name), serverName):
+	case strings.EqualFold(plain(name), serverName):
 		return "", errors.New("this name is the server's own: please choose another")
+	case hasHidden(name):
+		return "", errors.New("a name may not contain control or invisible characters")
 	}
 	return name, nil
 }
@@ -113,32 +113,68 @@ func checkText(text string) (string, error) {
 // visible is false for white space, for accents without a letter, and for letters
 // and signs that a screen shows as nothing.
 func visible(r rune) bool {
-	const brailleBlank = '\u2800' // the Braille pattern without dots
-	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && r != brailleBlank &&
-		!unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
+	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !invisible(r)
 }
 
-// onlyVisible returns the part of a name that a person can see.
-func onlyVisible(name string) string {
+// invisible is true for control characters and for what a screen shows as nothing.
+// Unicode calls the latter "default ignorable": the last three tables together. The
+// Braille pattern without dots is in none of them.
+func invisible(r rune) bool {
+	const brailleBlank = '\u2800'
+	return r == brailleBlank || unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp,
+		unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// plain returns the part of a name that a person can see, in plain letters. Unicode
+// has the Latin letters again in full width (ｓ), and 13 times more for mathematics
+// (𝐬, 𝑠, 𝒔, …). Letters of other alphabets that look like Latin ones stay what they
+// are: the table for them would be longer than this program.
+func plain(name string) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	return strings.Map(func(r rune) rune {
-		if visible(r) {
-			return r
+		switch {
+		case !visible(r):
+			return -1 // leave it out
+		case '！' <= r && r <= '～':
+			return r - '！' + '!'
+		case '𝐀' <= r && r <= '𝚣':
+			return rune(letters[int(r-'𝐀')%len(letters)])
 		}
-		return -1 // leave it out
+		return r
 	}, name)
 }
 
 // hasHidden reports whether a name contains characters that make it look like
-// another name, or that reverse the writing direction of the page. One of them,
-// the zero-width joiner, is allowed between two emoji, which it joins into one:
-// 👩 💻 👩‍💻.
-func hasHidden(name []rune) bool {
-	emoji := []*unicode.RangeTable{unicode.So, unicode.Sk, unicode.Variation_Selector}
-	for i, r := range name {
-		joins := r == '\u200d' && 0 < i && i < len(name)-1 && unicode.In(name[i-1], emoji...) && unicode.In(name[i+1], emoji...)
-		if !joins && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+// another name, or that reverse the writing direction of the page.
+func hasHidden(name string) bool {
+	runes := []rune(" " + name + " ") // with the spaces, each character has two neighbours
+	for i := 1; i < len(runes)-1; i++ {
+		if invisible(runes[i]) && !partOfEmoji(runes[i-1], runes[i], runes[i+1]) {
 			return true
 		}
 	}
 	return false
+}
+
+// partOfEmoji reports whether an emoji needs the invisible character r. There are
+// two such characters. The joiner stands between two emoji and makes them one:
+// 👩 💻 👩‍💻. The selector stands after a symbol and makes it colourful (❤ ❤️), or after
+// a digit that gets a key around it (1️⃣).
+func partOfEmoji(before, r, after rune) bool {
+	const joiner, selector, key = '\u200d', '\ufe0f', '\u20e3'
+	switch r {
+	case joiner:
+		return (isEmoji(before) || before == selector) && isEmoji(after)
+	case selector:
+		return isEmoji(before) || after == key
+	}
+	return false
+}
+
+// isEmoji is true for all emoji and for many other symbols, because the standard
+// library has no table of emoji. For Unicode, those in the string are punctuation,
+// mathematics, or a letter.
+func isEmoji(r rune) bool {
+	skinTone := '🏻' <= r && r <= '🏿'
+	return unicode.Is(unicode.So, r) || skinTone || strings.ContainsRune("‼⁉ℹ↔◻◼◽◾⤴⤵〰〽", r)
 }

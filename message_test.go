@@ -61,6 +61,9 @@ func TestNamesAreValidated(t *testing.T) {
 		"محمد":                           "",
 		"👩🏽‍💻":                           "", // joined from two emoji and a skin tone
 		"🏳️‍🌈":                           "",
+		"👩‍💻 Ada ❤️":                     "", // with a selector, which makes the heart red
+		"🇸🇪 1️⃣ ‼️ 🙂‍↔️":                 "",
+		"ａｄａ":                            "", // as Japanese keyboards write it
 		strings.Repeat("字", maxName):     "",
 		strings.Repeat("字", maxName+1):   "too long",
 		"":                               "visible character",
@@ -72,12 +75,20 @@ func TestNamesAreValidated(t *testing.T) {
 		"a\u200bda":                      "control or invisible", // zero-width space
 		"a\u200dda":                      "control or invisible", // a joiner that joins no emoji
 		"👩\u200d":                        "control or invisible",
+		"ada\u3164":                      "control or invisible", // a letter that shows nothing
+		"a\u034fda":                      "control or invisible", // a combining character that shows nothing
+		"a\u2800da":                      "control or invisible", // Braille without dots
+		"ada\ufe0f":                      "control or invisible", // a selector without an emoji
+		"❤\ufe0f\ufe0f":                  "control or invisible", // one more than the emoji needs
+		"葛\U000E0100":                    "control or invisible", // another form of the sign
 		"\u202eada":                      "control or invisible", // right-to-left override
 		"a\u2028da":                      "control or invisible", // line separator
 		"server":                         "server's own",
 		" SERVER ":                       "server's own",
 		"\u017ferver":                    "server's own", // with a long s
+		"ｓｅｒｖｅｒ":                         "server's own", // in full width
 		"servers":                        "",
+		"\u0441\u0435rver":               "", // two Cyrillic letters: README says that this is possible
 		strings.Repeat(" ", 100) + "ada": "",
 	} {
 		frame, err := json.Marshal(map[string]string{"name": name})
@@ -121,7 +132,7 @@ func FuzzParse(f *testing.F) {
 		}
 		length := utf8.RuneCountInString(got.text)
 		if length > maxText || !utf8.ValidString(got.text) ||
-			got.kind == join && (length > maxName || strings.ContainsAny(got.text, "\n\r\x00\u202e")) {
+			got.kind == join && (length > maxName || strings.ContainsAny(got.text, "\n\r\x00\u034f\u202e\u3164")) {
 			t.Errorf("parse(%q) accepted %+v", frame, got)
 		}
 	})
@@ -129,7 +140,8 @@ func FuzzParse(f *testing.F) {
 
 // On the screen, each of these names looks like "server".
 func TestNamesThatLookLikeServerAreRefused(t *testing.T) {
-	for _, name := range []string{"Server", "server\ufe0f", "ser\u034fver", "server\u3164", "\u2800server", "ser ver", "server\U000E0100"} {
+	for _, name := range []string{"Server", "server\ufe0f", "ser\u034fver", "server\u3164", "\u2800server", "ser ver", "server\U000E0100",
+		"ＳｅＲＶＥＲ", "ｓerver", "𝐬𝐞𝐫𝐯𝐞𝐫", "𝖘𝖊𝖗𝖛𝖊𝖗", "𝚂𝙴𝚁𝚅𝙴𝚁", "ｓ\u115fｅｒｖｅｒ"} {
 		if _, err := checkName(name); err == nil || !strings.Contains(err.Error(), "the server's own") {
 			t.Errorf("the name %+q: error %v, want it refused as the server's own", name, err)
 		}
@@ -137,7 +149,7 @@ func TestNamesThatLookLikeServerAreRefused(t *testing.T) {
 	if _, err := checkName("\u2800"); err == nil {
 		t.Error("a name without a visible character was accepted")
 	}
-	for _, name := range []string{"servers", "observer", "👩\u200d💻 server admin"} {
+	for _, name := range []string{"servers", "observer", "ｓｅｒｖｅｒｓ", "𝐬𝐞𝐫𝐯𝐢𝐞𝐫", "👩\u200d💻 server admin"} {
 		if _, err := checkName(name); err != nil {
 			t.Errorf("the name %q was refused: %v", name, err)
 		}
