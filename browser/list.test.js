@@ -30,6 +30,32 @@ scenario("messages in a row are grouped", { sizes: everySize }, async ({ openSta
   await ada.fits();
 });
 
+scenario("many empty lines take no more room than two", { sizes: everySize }, async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada");
+  for (const [i, [text, shown]] of [
+    ["one\ntwo\n\nthree\n\n\nfour", "one\ntwo\n\nthree\n\n\nfour"], // up to two: as they are
+    [`one${"\n".repeat(1990)}two`, "one\n\n\ntwo"],
+    [`${"\n".repeat(4)}one${"\n".repeat(4)}two${"\n".repeat(4)}`, "\n\none\n\n\ntwo\n\n\n"],
+    [`one\n${" \n\t\n\u00a0\n\u3000\n".repeat(200)}  two`, "one\n\n\n  two"], // lines with spaces
+    [`https://go.dev/a${"\n".repeat(9)}https://go.dev/b`, "https://go.dev/a\n\n\nhttps://go.dev/b"],
+  ].entries()) {
+    server.sends(chat(i + 1, "bob", text));
+    await ada.sees(`bob: ${shown}`);
+  }
+  await ada.waitFor(() => [...document.querySelectorAll("#messages a")].map((link) => link.textContent).join() ===
+    "https://go.dev/a,https://go.dev/b");
+  await ada.fits();
+
+  // The text itself stays as it is, or the page would take its own for another one.
+  for (const [i, text] of [`one${"\u2028".repeat(9)}two`, "three"].entries()) {
+    await ada.says(text);
+    await server.gets({ text });
+    server.sends(chat(i + 10, "ada", text.replaceAll("\u2028", "\n")));
+  }
+  await ada.sees("ada: one\n\n\ntwo", "ada: three");
+});
+
 scenario("a screen reader reads the name with each message of a group", async ({ openStage }) => {
   const stage = await openStage();
   const { person: ada, server } = await stage.visitor("ada");

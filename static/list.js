@@ -88,7 +88,7 @@ function build(message, before) {
   const time = part("time", at.toLocaleTimeString([], { timeStyle: "short" }));
   time.dateTime = message.at;
   const words = part("span", "");
-  words.append(...withLinks(message.text));
+  words.append(...withLinks(withoutGaps(message.text)));
   const newDay = dayOf(at) !== dayOf(before?.at ?? Date.now());
   const again = !newDay && sameGroup(message, before);
   const item = part("li", "", again ? `${message.kind} again` : message.kind);
@@ -96,6 +96,12 @@ function build(message, before) {
   item.append(part("b", message.name), " ", time, " ", words);
   (again ? words : time).title = at.toLocaleString([], { dateStyle: "full", timeStyle: "medium" });
   return newDay ? [part("li", dayOf(at), "day"), item] : [item];
+}
+
+// withoutGaps leaves at most two empty lines in a row. Otherwise, one message could
+// fill everybody's screen with nothing. A line with only spaces counts as empty.
+function withoutGaps(text) {
+  return text.replace(/(^|\n)([^\S\n]*\n){3,}/g, "$1\n\n");
 }
 
 function dayOf(at) {
