@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
@@ -20,6 +23,11 @@ func TestTheDeploymentFilesAgree(t *testing.T) {
 	if got := find(t, docker, `FROM golang:(\d+\.\d+)`); got != version {
 		t.Errorf("the Dockerfile builds with Go %s, go.mod asks for %s", got, version)
 	}
+	for _, image := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(docker, -1) {
+		if !regexp.MustCompile(`@sha256:[0-9a-f]{64}$`).MatchString(image[1]) {
+			t.Errorf("the Dockerfile names the image %s without a digest: tomorrow, this may be another image", image[1])
+		}
+	}
 	if port, internal := find(t, fly, `PORT = "(\d+)"`), find(t, fly, `internal_port = (\d+)`); port != internal {
 		t.Errorf("on Fly the program listens on port %s, but Fly connects to port %s", port, internal)
 	}
@@ -33,6 +41,7 @@ func TestTheDeploymentFilesAgree(t *testing.T) {
 		}
 	}
 	for platform, path := range map[string]string{
+		"Docker": find(t, docker, `(?s)HEALTHCHECK .*http://127\.0\.0\.1:\$PORT(/\w+)`),
 		"Fly":    find(t, fly, `path = "(.*)"`),
 		"Render": find(t, render, `healthCheckPath: (.*)`),
 	} {
@@ -67,6 +76,47 @@ func TestEntryPointIsExecutable(t *testing.T) {
 	}
 	if runtime.GOOS != "windows" && info.Mode()&0o111 == 0 {
 		t.Errorf("docker-entrypoint.sh is not executable: %v", info.Mode())
+	}
+}
+
+// The first start hands the volume over to the user of the program, and later starts
+// have nothing to hand over. A test may not change owners, so commands that print how
+// they were called take the place of those that need root.
+func TestEntryPointChangesOnlyOwnersThatDiffer(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no sh")
+	}
+	bin, volume := t.TempDir(), t.TempDir()
+	for name, script := range map[string]string{
+		"id":      "echo 0",
+		"chown":   `echo chown "$@"`,
+		"su-exec": `shift; exec "$@"`,
+	} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("/etc/passwd", filepath.Join(volume, "link")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+
+	start := func(uid int) string {
+		t.Helper()
+		script := strings.NewReplacer("/data", volume, "-user chat", fmt.Sprint("-user ", uid)).Replace(readFile(t, "docker-entrypoint.sh"))
+		output, err := exec.Command("sh", "-c", script, "docker-entrypoint.sh", "echo", "the program runs").CombinedOutput()
+		if err != nil {
+			t.Fatalf("the entry point failed: %v\n%s", err, output)
+		}
+		return string(output)
+	}
+	owner := os.Getuid()
+	want := fmt.Sprintf("chown -h chat: %s %s/link\nthe program runs\n", volume, volume)
+	if got := start(owner + 1); got != want {
+		t.Errorf("if the volume belongs to somebody else, the entry point printed\n%swant\n%s", got, want)
+	}
+	if got, want := start(owner), "the program runs\n"; got != want {
+		t.Errorf("if the volume belongs to the program's user already, the entry point printed\n%swant\n%s", got, want)
 	}
 }
 
