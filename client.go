@@ -71,6 +71,9 @@ type Client struct {
 
 	notices chan []byte // errors from the read goroutine to its own browser; nobody closes it
 
+	gone  chan struct{}             // closed when the hub has removed the client
+	endBy atomic.Pointer[time.Time] // when everything has to be over then; nil before
+
 	start     time.Time    // when the connection began
 	lastFrame atomic.Int64 // nanoseconds from start to the last frame: the reader stores it, the hub loads it
 }
@@ -84,6 +87,7 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 		ws:      ws,
 		send:    make(chan []byte, sendQueue),
 		notices: make(chan []byte, 1),
+		gone:    make(chan struct{}),
 		limiter: limiter{rate: rate},
 		start:   time.Now(),
 	}
@@ -93,21 +97,18 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 	// pings. If a browser floods pings and reads none of the answers, an answer blocks.
 	ws.SetDeadline(time.Now().Add(nameWait))
 
-	// At a shutdown, the reader ends at once, and a writer that is stuck gets the
-	// same deadline as all others. (The request's own context is not suitable: a
-	// shutdown does not cancel it, but the first read error cancels it.)
-	stopWatching := context.AfterFunc(ctx, func() {
-		<-hub.done // from here on, new writes get this deadline too
-		ws.SetReadDeadline(time.Now())
-		ws.SetWriteDeadline(hub.stopBy)
-	})
-	defer stopWatching()
-
-	reason, joined := client.askName(ctx)
+	// A shutdown ends the wait for a name. (The request's own context is not suitable:
+	// a shutdown does not cancel it, but the first read error cancels it.) Clients
+	// that have joined are the hub's business.
+	stopWatching := context.AfterFunc(ctx, func() { ws.SetDeadline(time.Now()) })
+	reason, joined := client.askName()
+	if !stopWatching() {
+		reason, joined = closeReason{code: closeGoingAway, text: "the server stops"}, false
+	}
 	if !joined {
 		slog.Info("not joined", "peer", ws.Request().RemoteAddr, "why", reason.String())
 		hub.stats.ended.Add(reason.text, 1)
-		ws.SetWriteDeadline(client.writeDeadline(0))
+		ws.SetWriteDeadline(time.Now().Add(writeWait))
 		ws.WriteClose(reason.code)
 		return
 	}
@@ -115,20 +116,28 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 	case hub.register <- client:
 		client.run()
 	case <-hub.done:
-		ws.SetWriteDeadline(hub.stopBy)
+		ws.SetWriteDeadline(time.Now().Add(endWait))
 		ws.WriteClose(closeGoingAway)
 	}
+}
+
+// end is for the hub when it has removed the client: whatever the browser does, and
+// whatever our goroutines wait for, the connection is over by then.
+func (c *Client) end(by time.Time) {
+	c.endBy.Store(&by)
+	close(c.gone)
+	c.ws.SetDeadline(by)
 }
 
 // askName waits until the browser has sent a name, sets it, and returns true. If
 // there is none before the deadline, or the connection ends, askName returns false
 // and the reason. It clears the deadline, because a client in the room may be
 // silent. The write goroutine does not run yet, so askName itself may write.
-func (c *Client) askName(ctx context.Context) (reason closeReason, joined bool) {
+func (c *Client) askName() (reason closeReason, joined bool) {
 	defer c.ws.SetDeadline(time.Time{})
 	for {
 		message, tooFast, err := c.receive()
-		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return closeReason{code: closePolicy, text: "no name"}, false
 		} else if err != nil {
 			return c.readError(err), false
@@ -197,6 +206,8 @@ func (c *Client) readPump() closeReason {
 		case c.hub.broadcast <- Message{Kind: "chat", Name: c.name, Text: request.text}:
 		case <-time.After(sayWait):
 			c.tell(errors.New("not sent: the server cannot save at the moment"))
+		case <-c.gone:
+			return closeReason{} // the hub has set the reason
 		case <-c.hub.done:
 			return closeReason{code: closeGoingAway, text: "the server stops"}
 		}
@@ -253,7 +264,6 @@ func (c *Client) writePump() {
 		c.reason.text, c.reason.err = "cannot write", err
 		return
 	}
-	c.ws.SetWriteDeadline(c.writeDeadline(0))
 	c.ws.WriteClose(c.reason.code)
 	c.ws.SetReadDeadline(time.Now()) // ends the reader, if it has not ended yet
 }
@@ -281,20 +291,18 @@ func (c *Client) writeQueue() error {
 // websocket writes pongs too, and an expired deadline would make the next one
 // fail.
 func (c *Client) write(frame []byte) error {
-	c.ws.SetWriteDeadline(c.writeDeadline(len(frame)))
-	defer c.ws.SetWriteDeadline(time.Time{})
+	c.setWriteDeadline(time.Now().Add(writeTime(len(frame))))
+	defer c.setWriteDeadline(time.Time{})
 	_, err := c.ws.Write(frame)
 	return err
 }
 
-// writeDeadline returns when a write of size bytes must be finished, if it begins
-// now. At a shutdown, all remaining writes share one deadline.
-func (c *Client) writeDeadline(size int) time.Time {
-	select {
-	case <-c.hub.done:
-		return c.hub.stopBy
-	default:
-		return time.Now().Add(writeTime(size))
+// setWriteDeadline looks at endBy after it has set a deadline. So if the hub removes
+// the client in this moment, its deadline wins.
+func (c *Client) setWriteDeadline(deadline time.Time) {
+	c.ws.SetWriteDeadline(deadline)
+	if end := c.endBy.Load(); end != nil {
+		c.ws.SetWriteDeadline(*end)
 	}
 }
 
@@ -304,12 +312,16 @@ func writeTime(size int) time.Duration {
 }
 
 // drain drops incoming bytes until the browser answers the close frame, for at most
-// closeWait. If we closed the socket with unread bytes in it, TCP would reset the
+// closeWait, and not longer than endBy. If we closed the socket with unread bytes in it, TCP would reset the
 // connection, and the browser could lose our last frames. (If a read deadline
 // stopped us inside the header of a frame, drain mistakes the rest of it for a
 // new header and may stop too early. Then the browser may still lose our last frames.)
 func (c *Client) drain() {
-	c.ws.SetReadDeadline(time.Now().Add(closeWait))
+	deadline := time.Now().Add(closeWait)
+	if end := *c.endBy.Load(); end.Before(deadline) { // the hub has removed the client: its queue is closed
+		deadline = end
+	}
+	c.ws.SetReadDeadline(deadline)
 	frame := c.frame // first what is left of the last frame
 	var err error
 	for err == nil && frame.PayloadType() != websocket.CloseFrame {

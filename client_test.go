@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"runtime"
 	"strings"
@@ -106,6 +107,48 @@ func TestSlowClientIsDisconnected(t *testing.T) {
 		go slow.read()
 		if code := slow.waitForClose(); code != closeTooSlow {
 			t.Errorf("close code %d, want %d", code, closeTooSlow)
+		}
+	})
+}
+
+// A client that reads a little now and then never fails at a write deadline. Without an
+// end, a thousand queued frames would keep it for half an hour, and it would go on
+// talking to a room that it has left.
+func TestRemovedClientIsGoneWithinSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pipes := newPipeListener()
+		server := serveOn(t, &config{maxClients: 2}, pipes, pipes.dial)
+		ann, slow := server.join("ann"), server.joinStalled()
+		go func() {
+			for {
+				time.Sleep(writeWait / 2)
+				frame, err := slow.ws.NewFrameReader()
+				if err != nil {
+					return
+				}
+				io.Copy(io.Discard, frame)
+			}
+		}()
+		go func() {
+			for {
+				if _, err := slow.ws.Write([]byte(`{"text":"I am still here"}`)); err != nil {
+					return
+				}
+				time.Sleep(time.Second / 2)
+			}
+		}()
+		synctest.Wait()
+		for range sendQueue + 1 {
+			server.hub.sweep <- time.Now() // a heartbeat for everyone
+		}
+		time.Sleep(endWait + time.Second)
+		ann.heard()
+		if status := server.handshake("http://chat.localhost"); status != http.StatusSwitchingProtocols {
+			t.Errorf("the place is still taken: status %d", status)
+		}
+		time.Sleep(20 * time.Second)
+		if heard := ann.heard(); len(heard) > 0 {
+			t.Errorf("the room heard %q from a client that was removed", heard)
 		}
 	})
 }

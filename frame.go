@@ -120,7 +120,9 @@ func (c *Client) nextFrame() (inFrame, error) {
 		f.tooFast = true
 		select {
 		case <-time.After(floodWait):
-		case <-c.hub.done: // the same holds for the deadline of a shutdown
+		case <-c.gone: // the same holds for the deadlines that the hub sets
+			return f, os.ErrDeadlineExceeded
+		case <-c.hub.done:
 			return f, os.ErrDeadlineExceeded
 		}
 	}

@@ -10,7 +10,7 @@ import (
 const (
 	heartbeat     = 25 * time.Second // between two heartbeats, which pages answer
 	inactiveAfter = 3 * heartbeat    // a client that sends no frame for this long is removed at the next heartbeat
-	stopWait      = 2 * time.Second  // for the last frames to all clients when the server shuts down
+	endWait       = 2 * time.Second  // for the last frames to a client that was removed, and for its answer
 )
 
 // Hub is the room. One goroutine, Run, owns the set of clients and is the only
@@ -24,7 +24,6 @@ type Hub struct {
 	sweep      chan time.Time
 	alive      chan struct{} // for health: Run receives from it, and so shows that it is not stuck
 	done       chan struct{} // closed when Run receives nothing more; every send to the hub is in a select with it
-	stopBy     time.Time     // the deadline for the last frames to the clients; set before done is closed
 
 	store *Store
 	stats stats
@@ -175,6 +174,7 @@ func (h *Hub) remove(client *Client, reason closeReason) {
 		h.stats.clients.Add(-1)
 		h.presenceChanged()
 		client.reason = reason
+		client.end(time.Now().Add(endWait))
 		close(client.send)
 	}
 }
@@ -218,7 +218,6 @@ func every(ctx context.Context, interval time.Duration, do func(now time.Time)) 
 // in Run, the hub may wait for the store: once ctx is cancelled, the store empties
 // its queue until the hub closes it.
 func (h *Hub) stop() {
-	h.stopBy = time.Now().Add(stopWait)
 	close(h.done)
 	for client := range h.clients {
 		h.remove(client, closeReason{code: closeGoingAway, text: "the server stops"})

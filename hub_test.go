@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/net/websocket"
 )
 
 func TestMessageReachesEveryClient(t *testing.T) {
@@ -193,7 +195,7 @@ func TestTheHubNeverWaitsForAClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		ann := server.join("ann")
-		stuck := &Client{send: make(chan []byte, 2)} // no goroutine takes frames from its queue, so the welcome and the history fill it
+		stuck := bareClient() // no goroutine takes frames from its queue, so the welcome and the history fill it
 		server.hub.register <- stuck
 
 		ann.says("one")
@@ -210,7 +212,7 @@ func TestTheHubNeverWaitsForAClient(t *testing.T) {
 func TestClientIsRemovedOnlyOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
-		client := &Client{send: make(chan []byte, 2)}
+		client := bareClient()
 		server.hub.register <- client
 		server.hub.unregister <- departure{client, closeReason{}}
 		server.hub.unregister <- departure{client, closeReason{}} // the same happens when the hub removes a slow client that is just leaving
@@ -318,6 +320,11 @@ func (b *browser) receivesFrames(n int) {
 			b.t.Fatalf("%s received %d of %d frames within %v", b.name, i, n, testTimeout)
 		}
 	}
+}
+
+// bareClient is a client without goroutines, and without a connection.
+func bareClient() *Client {
+	return &Client{ws: &websocket.Conn{}, send: make(chan []byte, 2), gone: make(chan struct{})}
 }
 
 // BenchmarkBroadcast measures how long a message takes from one of a hundred clients to

@@ -167,8 +167,8 @@ func TestShutdownWaitsForStalledClientUntilDeadline(t *testing.T) {
 
 		start := time.Now()
 		server.stop()
-		if took := time.Since(start); took != stopWait {
-			t.Errorf("the shutdown took %v, want %v", took, stopWait)
+		if took := time.Since(start); took != endWait {
+			t.Errorf("the shutdown took %v, want %v", took, endWait)
 		}
 		log.contains(t, "msg=disconnected")
 	})
