@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -11,10 +12,17 @@ import (
 // only a header that the proxy sets itself, and only behind that proxy: anybody
 // else can send any header.
 func clientAddress(header string, next http.Handler) http.Handler {
+	if header == "" {
+		return next
+	}
+	var warn sync.Once
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if addr, err := netip.ParseAddr(r.Header.Get(header)); err == nil {
-			r = r.WithContext(r.Context()) // a copy: a handler may not change the request that it was given
-			r.RemoteAddr = addr.String()
+		addr, err := netip.ParseAddr(r.Header.Get(header))
+		if err != nil { // the platform's own health checks have no such header
+			warn.Do(func() { slog.Warn("a request has no address in the header", "header", header, "path", r.URL.Path) })
+		} else {
+			r = r.WithContext(r.Context())            // a copy: a handler may not change the request that it was given
+			r.RemoteAddr = addr.WithZone("").String() // a zone may have any length
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // The platform's proxy has one address, and names the browser's in a header.
@@ -31,6 +32,10 @@ func TestConnectionsFromOneAddressAreLimited(t *testing.T) {
 			if status := from(test.address); status != test.status {
 				t.Errorf("%s: status %d, want %d", test.address, status, test.status)
 			}
+		}
+		time.Sleep(nameWait + 2*writeWait) // the connections end, because nobody sends a name
+		if status := from("203.0.113.7"); status != http.StatusSwitchingProtocols {
+			t.Errorf("after the connections have ended: status %d, want %d", status, http.StatusSwitchingProtocols)
 		}
 		log.contains(t, `msg=refused why="too many from one address" peer=203.0.113.7`)
 	})

@@ -100,7 +100,10 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 	// A shutdown ends the wait for a name. (The request's own context is not suitable:
 	// a shutdown does not cancel it, but the first read error cancels it.) Clients
 	// that have joined are the hub's business.
-	stopWatching := context.AfterFunc(ctx, func() { ws.SetDeadline(time.Now()) })
+	stopWatching := context.AfterFunc(ctx, func() {
+		ws.SetReadDeadline(time.Now())
+		ws.SetWriteDeadline(time.Now().Add(endWait)) // the reader may be writing the answer to a ping
+	})
 	reason, joined := client.askName()
 	if !stopWatching() {
 		reason, joined = closeReason{code: closeGoingAway, text: "the server stops"}, false

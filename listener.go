@@ -7,106 +7,90 @@ import (
 	"sync"
 )
 
-// connectionMargin is how many connections may be open in addition to those in
-// the room: for pages that load, for older messages, and for /healthz.
+// connectionMargin is how many connections may be open in addition to maxClients:
+// for pages that load, for older messages, and for /healthz.
 const connectionMargin = 128
 
 // limitedListener limits the number of open connections, whatever they do. Accept
-// does not wait for one to end, because then nobody could ask /healthz any more. If there
-// are too many, the one that has waited longest for a request makes room: browsers
-// open connections in advance and keep them, and open new ones when they need
-// them. If none waits, the listener closes the new one.
+// does not wait for one to end, because then nobody could ask /healthz any more. If
+// there are too many, the connection makes room that has been in its state for the
+// longest time: it is new and sends nothing, or sends its request slowly, or reads
+// its answer slowly, or is idle. WebSockets stay: -max-clients limits their number,
+// so there is always another connection that can go.
 type limitedListener struct {
 	net.Listener
-	most     int
-	onRefuse func() // called when the listener closes a new connection
+	most int
 
-	mu      sync.Mutex
-	open    int
-	waiting *list.List // of *limitedConn that wait for a request, longest first
+	mu    sync.Mutex
+	open  int
+	other *list.List // of *limitedConn that are no WebSockets, longest in its state first
 }
 
-func limitListener(listener net.Listener, most int, onRefuse func()) *limitedListener {
-	return &limitedListener{Listener: listener, most: most, onRefuse: onRefuse, waiting: list.New()}
+func limitListener(listener net.Listener, most int) *limitedListener {
+	return &limitedListener{Listener: listener, most: most, other: list.New()}
 }
 
 func (l *limitedListener) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		c := &limitedConn{Conn: conn, listener: l}
-		if l.admit(c) {
-			return c, nil
-		}
-		conn.Close()
-		l.onRefuse()
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
 	}
+	if oldest := l.count(); oldest != nil {
+		oldest.Close()
+	}
+	return &limitedConn{Conn: conn, listener: l}, nil
 }
 
-// admit finds a place for a new connection, and reports whether there is one.
-func (l *limitedListener) admit(c *limitedConn) bool {
+// count counts a new connection, and returns the one that has to make room for it.
+func (l *limitedListener) count() *limitedConn {
 	l.mu.Lock()
-	var closing *limitedConn
-	if oldest := l.waiting.Front(); l.open >= l.most && oldest != nil {
-		closing = oldest.Value.(*limitedConn)
-		l.release(closing)
+	defer l.mu.Unlock()
+	l.open++
+	if l.open <= l.most || l.other.Len() == 0 {
+		return nil
 	}
-	admitted := l.open < l.most
-	if admitted {
-		l.open++
-		c.waiting = l.waiting.PushBack(c)
-	}
-	l.mu.Unlock()
-	if closing != nil {
-		closing.Conn.Close()
-	}
-	return admitted
+	return l.other.Front().Value.(*limitedConn)
 }
 
-// release gives the place of a connection back, once. Call it with mu locked.
-func (l *limitedListener) release(c *limitedConn) {
-	l.stopWaiting(c)
-	if !c.released {
-		c.released = true
-		l.open--
-	}
-}
-
-func (l *limitedListener) stopWaiting(c *limitedConn) {
-	if c.waiting != nil {
-		l.waiting.Remove(c.waiting)
-		c.waiting = nil
-	}
-}
-
-// connState is for http.Server.ConnState. A connection waits for a request when it
-// is new and, with HTTP's keep-alive, after each answer.
+// connState is for http.Server.ConnState. The server calls it for a new connection
+// before it accepts the next one.
 func (l *limitedListener) connState(conn net.Conn, state http.ConnState) {
 	c := conn.(*limitedConn)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stopWaiting(c)
-	if (state == http.StateNew || state == http.StateIdle) && !c.released {
-		c.waiting = l.waiting.PushBack(c)
+	l.forget(c)
+	if !c.closed && state != http.StateHijacked { // a WebSocket
+		c.element = l.other.PushBack(c)
 	}
 }
 
-// limitedConn is a connection that has a place.
+// forget takes a connection out of the list. Call it with mu locked.
+func (l *limitedListener) forget(c *limitedConn) {
+	if c.element != nil {
+		l.other.Remove(c.element)
+		c.element = nil
+	}
+}
+
+// limitedConn is a connection that the listener counts.
 type limitedConn struct {
 	net.Conn
 	listener *limitedListener
 
 	// The listener's mu guards these.
-	waiting  *list.Element // nil unless it waits for a request
-	released bool          // it has given its place back
+	element *list.Element // of the list; nil for a WebSocket
+	closed  bool
 }
 
-// Close may be called more than once: by net/http, and by package websocket.
+// Close may be called more than once, by net/http, by package websocket, and by the
+// listener. It counts once.
 func (c *limitedConn) Close() error {
 	c.listener.mu.Lock()
-	c.listener.release(c)
+	c.listener.forget(c)
+	if !c.closed {
+		c.closed = true
+		c.listener.open--
+	}
 	c.listener.mu.Unlock()
 	return c.Conn.Close()
 }

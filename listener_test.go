@@ -2,7 +2,7 @@ package main
 
 import (
 	"bufio"
-	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"testing"
@@ -76,38 +76,40 @@ func TestOldestWaitingConnectionMakesRoom(t *testing.T) {
 	})
 }
 
-func TestConnectionIsRefusedIfNoneWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		pipes := newPipeListener()
-		server := serveOn(t, &config{maxClients: 1}, pipes, pipes.dial)
-		ann := server.join("ann")
-		var busy []net.Conn
-		for range connectionMargin {
-			conn := server.dials()
-			fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: chat.localhost\r\n\r\n") // and the test does not read the answer
-			busy = append(busy, conn)
-		}
-		synctest.Wait()
-		if status := get(server.dials(), "/healthz"); status != 0 {
-			t.Errorf("beyond the limit /healthz answers %d, want a closed connection", status)
-		}
-		if n := server.debugVars().Refused["too many connections"]; n != 1 {
-			t.Errorf("the server counted %d refusals, want 1", n)
-		}
-		busy[0].Close()
-		synctest.Wait()
-		if status := get(server.dials(), "/healthz"); status != http.StatusOK {
-			t.Errorf("with one connection less /healthz answers %d, want 200", status)
-		}
-		ann.leave()
-	})
+// A request that is sent slowly, and an answer that is read slowly, keep a connection
+// busy for ten seconds. Nobody else should have to wait for that.
+func TestSlowConnectionMakesRoom(t *testing.T) {
+	for name, request := range map[string]string{
+		"half a header":          "GET / HTTP/1.1\r\nHost: chat.localhost\r\n",
+		"half a body":            "POST / HTTP/1.1\r\nHost: chat.localhost\r\nContent-Length: 200000\r\n\r\n",
+		"an answer nobody reads": "GET / HTTP/1.1\r\nHost: chat.localhost\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				pipes := newPipeListener()
+				server := serveOn(t, &config{maxClients: 1}, pipes, pipes.dial)
+				ann := server.join("ann")
+				for range connectionMargin {
+					io.WriteString(server.dials(), request)
+				}
+				synctest.Wait()
+				for range 10 {
+					if status := get(server.dials(), "/healthz"); status != http.StatusOK {
+						t.Errorf("/healthz answers %d, want 200", status)
+					}
+				}
+				ann.says("still here")
+				ann.hears("ann: still here")
+			})
+		})
+	}
 }
 
 // Both net/http and package websocket may close a connection.
 func TestConnectionGivesItsPlaceBackOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipes := newPipeListener()
-		limited := limitListener(pipes, 2, func() {})
+		limited := limitListener(pipes, 2)
 		accept := func() net.Conn {
 			go pipes.dial()
 			conn, err := limited.Accept()
@@ -122,10 +124,17 @@ func TestConnectionGivesItsPlaceBackOnce(t *testing.T) {
 		limited.connState(first, http.StateClosed)
 		third := accept()
 		for _, conn := range []net.Conn{second, third} {
-			limited.connState(conn, http.StateActive)
+			limited.connState(conn, http.StateHijacked)
 		}
-		if limited.open != 2 || limited.waiting.Len() != 0 {
-			t.Errorf("the listener counts %d open and %d waiting connections, want 2 and 0", limited.open, limited.waiting.Len())
+		if limited.open != 2 || limited.other.Len() != 0 {
+			t.Errorf("the listener counts %d connections, and %d that are no WebSockets; want 2 and 0", limited.open, limited.other.Len())
+		}
+		second.Close()
+		limited.connState(second, http.StateClosed)
+		third.Close()
+		limited.connState(third, http.StateClosed)
+		if limited.open != 0 || limited.other.Len() != 0 {
+			t.Errorf("the listener still counts %d and %d connections", limited.open, limited.other.Len())
 		}
 	})
 }

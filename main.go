@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 // config holds the settings from the command line and the environment.
@@ -39,8 +40,8 @@ func main() {
 	var c config
 	flag.StringVar(&c.addr, "addr", defaultAddr(), "listen on this `host:port`; without a host, on every network interface")
 	flag.StringVar(&c.db, "db", "chat.db", "keep the messages in this SQLite `file`")
-	flag.IntVar(&c.maxClients, "max-clients", 1000, "the largest `number` of connections; the server refuses more")
-	flag.IntVar(&c.maxPerAddress, "max-per-address", 0, "the largest `number` of connections from one address (IPv6: from one /64 network); 0 means no limit")
+	flag.IntVar(&c.maxClients, "max-clients", 1000, "the largest `number` of clients; the server refuses more")
+	flag.IntVar(&c.maxPerAddress, "max-per-address", 0, "the largest `number` of clients from one address (IPv6: from one /64 network); 0 means no limit")
 	flag.StringVar(&c.clientIPHeader, "client-ip-header", "", "read a browser's address in this `header` of the platform's proxy; without such a proxy, anybody can send the header")
 	flag.Func("host", "a host `name` of this server, if a proxy or tunnel passes requests for it to localhost; repeat the flag for several names", c.addHost)
 	flag.StringVar(&c.debugAddr, "debug-addr", "", "serve counters and profiles at this `host:port`, under /debug/vars and /debug/pprof/ (default: no debug server)")
@@ -74,8 +75,9 @@ func defaultAddr() string {
 
 // addHost is called for each -host.
 func (c *config) addHost(name string) error {
-	if name == "" || strings.ContainsAny(name, ":/") {
-		return errors.New("it must be a name without port and scheme")
+	name = strings.TrimSuffix(name, ".")
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r == ':' || r == '/' || r > unicode.MaxASCII }) {
+		return errors.New("it must be a name in ASCII, without port and scheme")
 	}
 	c.hosts = append(c.hosts, name)
 	return nil
@@ -110,8 +112,8 @@ func (c *config) check() error {
 		return errors.New("-addr must be a host:port")
 	case c.db == "" || c.db == ":memory:": // for SQLite, a database that ends with its connection
 		return errors.New("-db must be a file")
-	case c.maxClients <= 0:
-		return errors.New("-max-clients must be more than 0")
+	case c.maxClients <= 0 || c.maxClients > 1_000_000:
+		return errors.New("-max-clients must be between 1 and 1000000")
 	case c.maxPerAddress < 0:
 		return errors.New("-max-per-address must be 0 or more")
 	case !(c.rate >= 0): // c.rate < 0 would let NaN through

@@ -12,8 +12,9 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// This file decides which pages may use the server. A browser sends any request
-// that any page asks for; only the server can tell which page it was.
+// This file decides which pages may use the server. A browser sends the requests of
+// any page to any server. It tells the server which page that was, and the server has
+// to refuse.
 
 // sameOrigin refuses the handshake with 403 unless it comes from a page of this
 // server. Browsers let any page open a WebSocket to any server. They only tell the
@@ -50,12 +51,10 @@ func foreign(r *http.Request) bool {
 	}
 }
 
-// knownHost refuses requests for the hosts of others, with 421. Against them,
-// Origin does not help: when the name evil.example leads to this machine, a page of
-// http://evil.example:8080 and this server have the same origin (DNS rebinding).
-// What the page cannot change is the name in the Host header. A server that only
-// this machine can reach is known by address, as localhost, or by a name given
-// with -host.
+// knownHost refuses requests for host names that are not this server's, with 421.
+// Without it, the name evil.example could lead to this machine (DNS rebinding). A
+// page of http://evil.example:8080 and this server would then have the same origin.
+// But the page cannot change the name in the Host header.
 func knownHost(hosts []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isKnown(r.Host, hosts) {

@@ -39,6 +39,8 @@ type program struct {
 	addr string
 	log  *bufio.Scanner
 
+	debugAddr string // if flags has a -debug-addr
+
 	stderr io.Reader
 }
 
@@ -57,7 +59,15 @@ func startProgram(t testing.TB, db string, flags ...string) *program {
 	t.Cleanup(func() { p.cmd.Process.Kill() })
 	p.stderr = stderr
 	p.log = bufio.NewScanner(stderr)
-	p.addr = regexp.MustCompile(`http://(\S+)`).FindStringSubmatch(p.logs("chat is running"))[1]
+	for p.addr == "" {
+		line := p.logs("is running")
+		addr := regexp.MustCompile(`http://([^/\s]+)`).FindStringSubmatch(line)[1]
+		if strings.Contains(line, "chat is running") {
+			p.addr = addr
+		} else {
+			p.debugAddr = addr
+		}
+	}
 	return p
 }
 

@@ -25,9 +25,9 @@ func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) erro
 	var running, saving, clients sync.WaitGroup
 	var lost error
 	announcer := &Announcer{texts: c.announce, file: c.announceFile, every: c.announceEvery}
-	limited := limitListener(listener, c.maxClients+connectionMargin, func() { hub.stats.refused.Add("too many connections", 1) })
+	limited := limitListener(listener, c.maxClients+connectionMargin)
 	handler := clientAddress(c.clientIPHeader, routes(ctx, hub, &clients, c))
-	if isLoopback(listener) || len(c.hosts) > 0 {
+	if isLoopback(listener) {
 		handler = knownHost(c.hosts, handler)
 	}
 	server := newServer(handler)

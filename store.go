@@ -54,8 +54,8 @@ type Store struct {
 }
 
 // OpenStore opens the database in the file at path, and creates one if there is
-// no such file. If the file is not a database, or has another table of this name,
-// OpenStore returns an error and does not change the file.
+// no such file. If the file is not a database, OpenStore returns an error and does
+// not change the file.
 func OpenStore(path string) (*Store, error) {
 	// With synchronous=NORMAL, a crash of this program loses no saved message, but a
 	// power cut may lose the last ones. (The driver ignores a misspelt option, so a

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -128,6 +129,9 @@ func TestLastBatchIsTriedUntilItIsSaved(t *testing.T) {
 
 // A program can write to a deleted file without an error, as long as it has the file open.
 func TestMissingDatabaseFileIsNoticed(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows does not let anybody delete a file that is open")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		log := captureLog(t)
 		server := startServer(t)
@@ -214,6 +218,6 @@ func (s *testServer) countSaved(t *testing.T) (count int) {
 func (s *Store) setReadOnly(t *testing.T, readOnly bool) {
 	t.Helper()
 	if _, err := s.db.Exec(fmt.Sprint("PRAGMA query_only = ", readOnly)); err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
 }
