@@ -19,6 +19,7 @@ import (
 type stats struct {
 	clients      expvar.Int // in the room
 	messages     expvar.Int // published since the start
+	pending      expvar.Int // messages that are not saved yet
 	longestQueue expvar.Int // frames in the fullest queue of a client, at the last delivery
 	ended        expvar.Map // connections that have ended, by reason
 	refused      expvar.Map // connections that were refused, by reason
@@ -72,9 +73,9 @@ func debugRoutes(hub *Hub) http.Handler {
 	vars.Set("client_queue_max", &hub.stats.longestQueue)
 	vars.Set("connections_ended", &hub.stats.ended)
 	vars.Set("connections_refused", &hub.stats.refused)
-	vars.Set("batches", &hub.store.batches)
+	vars.Set("batches", &hub.store.savedBatches)
 	vars.Set("batch_sizes", &hub.store.batchSizes)
-	vars.Set("store_queue", expvar.Func(func() any { return len(hub.store.queue) }))
+	vars.Set("pending", &hub.stats.pending)
 	vars.Set("goroutines", expvar.Func(func() any { return runtime.NumGoroutine() }))
 
 	mux := http.NewServeMux()

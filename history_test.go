@@ -119,10 +119,8 @@ func TestReadsDoNotWaitForWrites(t *testing.T) {
 // requests. So Run must not close the database.
 func TestHistoryIsReadableDuringShutdown(t *testing.T) {
 	store := storeWithMessages(t, 3)
-	close(store.queue)
-	if err := store.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	close(store.batches)
+	store.Run(t.Context())
 	if messages, err := store.HistoryBefore(t.Context(), 3); err != nil || len(messages) != 2 {
 		t.Errorf("got %d messages (error: %v), want 2", len(messages), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -11,6 +12,12 @@ const (
 	heartbeat     = 25 * time.Second // between two heartbeats, which pages answer
 	inactiveAfter = 3 * heartbeat    // a client that sends no frame for this long is removed at the next heartbeat
 	endWait       = 2 * time.Second  // for the last frames to a client that was removed, and for its answer
+
+	maxPending = 1000                    // messages that wait for the store; while there are so many, the hub receives no more
+	maxBatch   = 100                     // messages in one transaction
+	batchWait  = 200 * time.Millisecond  // for a batch to fill up: a crash may lose the messages of this time, and of the save that follows
+	unhealthy  = 5 * time.Second         // a message that waits longer to be saved makes /healthz say so
+	saveWait   = 2500 * time.Millisecond // to save what waits when the server shuts down
 )
 
 // Hub is the room. One goroutine, Run, owns the set of clients and is the only
@@ -22,8 +29,8 @@ type Hub struct {
 	unregister chan departure
 	broadcast  chan Message
 	sweep      chan time.Time
-	alive      chan struct{} // for health: Run receives from it, and so shows that it is not stuck
-	done       chan struct{} // closed when Run receives nothing more; every send to the hub is in a select with it
+	oldest     chan chan time.Time // for health: Run answers with the time of the oldest message that is not saved
+	done       chan struct{}       // closed when Run receives nothing more; every send to the hub is in a select with it
 
 	store *Store
 	stats stats
@@ -33,7 +40,9 @@ type Hub struct {
 	lastID       int64
 	history      []Message        // the last messages published; the store may not have saved them yet
 	historyFrame []byte           // encoded; nil after a new message
-	waiting      Message          // the last message published; empty (ID 0) once the store's queue has taken it
+	pending      []Message        // published, and waiting for the store
+	saving       []Message        // with the store; nil if it is free
+	batchDue     <-chan time.Time // when to hand over the next batch; nil if nothing waits for a time
 	presenceDue  <-chan time.Time // when to broadcast the presence; nil while it has not changed
 }
 
@@ -50,7 +59,7 @@ func NewHub(store *Store, history []Message) *Hub {
 		unregister: make(chan departure),
 		broadcast:  make(chan Message),
 		sweep:      make(chan time.Time),
-		alive:      make(chan struct{}),
+		oldest:     make(chan chan time.Time),
 		done:       make(chan struct{}),
 		clients:    make(map[*Client]bool),
 		store:      store,
@@ -60,52 +69,66 @@ func NewHub(store *Store, history []Message) *Hub {
 }
 
 // Run serves the room until ctx is cancelled. It never waits for a client or for
-// the disk.
-func (h *Hub) Run(ctx context.Context) {
+// the disk. It returns an error if it has to end before everything is saved.
+func (h *Hub) Run(ctx context.Context) error {
 	for {
-		// If no message is waiting for the store, Run receives the next one. If one
-		// is waiting, Run offers it to the store, and receives no other. The channel
-		// that is not wanted is nil, and a nil channel is never ready.
-		nextMessage, toStore := h.broadcast, (chan<- Message)(nil)
-		if h.waiting.ID != 0 {
-			nextMessage, toStore = nil, h.store.queue
+		nextMessage := h.broadcast
+		if len(h.pending) == maxPending {
+			nextMessage = nil // a nil channel is never ready: readers wait, and TCP makes their browsers wait
 		}
+		h.stats.pending.Set(int64(len(h.pending) + len(h.saving)))
 		select {
 		case <-ctx.Done():
-			h.stop()
-			return
+			return h.stop()
 		case client := <-h.register:
 			h.add(client)
 		case d := <-h.unregister:
 			h.remove(d.client, d.reason)
 		case message := <-nextMessage:
 			h.publish(message)
-		case toStore <- h.waiting:
-			h.waiting = Message{}
+			h.saveNext()
+		case <-h.batchDue:
+			h.batchDue = nil
+			h.saveNext()
+		case <-h.store.saved:
+			h.saving = nil
+			h.saveNext()
 		case now := <-h.sweep:
 			h.deliver([]byte("[]")) // the heartbeat
 			h.removeInactive(now)
 		case <-h.presenceDue:
 			h.deliverPresence()
-		case <-h.alive:
+		case answer := <-h.oldest:
+			answer <- h.oldestMessage()
 		}
 	}
 }
 
-// health returns an error if Run does not answer within a second, or if the
-// store failed to save the last batch. It does not notice a save that hangs.
+// health returns an error if Run does not answer within a second, or if a message
+// has been waiting for too long, because a save fails or because it hangs.
 func (h *Hub) health() error {
+	answer := make(chan time.Time, 1)
 	select {
-	case h.alive <- struct{}{}:
+	case h.oldest <- answer:
 	case <-h.done:
 		return errors.New("the server stops")
 	case <-time.After(time.Second):
 		return errors.New("the hub does not answer")
 	}
-	if err := h.store.failure.Load(); err != nil {
-		return fmt.Errorf("cannot save: %w", *err)
+	oldest := <-answer
+	if oldest.IsZero() || time.Since(oldest) <= unhealthy {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("cannot save: a message has been waiting for %v: %w", time.Since(oldest).Round(time.Second), h.store.lastError())
+}
+
+// oldestMessage returns the time of the oldest message that is not saved, or the zero
+// time.
+func (h *Hub) oldestMessage() time.Time {
+	for _, message := range slices.Concat(h.saving, h.pending) {
+		return message.At
+	}
+	return time.Time{}
 }
 
 // add lets a client in. The first frames in its queue are the welcome and the history.
@@ -141,27 +164,57 @@ func (h *Hub) publish(message Message) {
 	message.At = now.UTC().Truncate(time.Millisecond)
 	h.lastID = message.ID
 	h.stats.messages.Add(1)
-	h.waiting = message
+	h.pending = append(h.pending, message)
 	h.history = append(h.history, message)
 	h.history = h.history[max(0, len(h.history)-historySize):]
 	h.historyFrame = nil
 	h.deliver(encode(message)) // once, not once for each client
 }
 
-// deliver queues the frame for every client in the room. If a client's queue is
-// full, the client is too slow. Waiting for it would stop the whole room, and
-// dropping the frame would leave a gap that nobody notices. So the hub removes it.
+// saveNext hands the next batch to the store, if the store is free and the batch is
+// due: a full one at once, another one batchWait after its first message. While one
+// batch is being saved, the next one collects, so the batches are as large as the disk
+// is slow.
+func (h *Hub) saveNext() {
+	if h.saving != nil || len(h.pending) == 0 {
+		return
+	}
+	if wait := time.Until(h.pending[0].At.Add(batchWait)); wait > 0 && len(h.pending) < maxBatch {
+		if h.batchDue == nil {
+			h.batchDue = time.After(wait)
+		}
+		return
+	}
+	h.handOver()
+}
+
+// handOver does not wait: the channel has one place, and the store has taken the
+// last batch out of it.
+func (h *Hub) handOver() {
+	n := min(len(h.pending), maxBatch)
+	h.saving, h.pending = h.pending[:n], slices.Clone(h.pending[n:])
+	h.store.batches <- h.saving
+}
+
+// deliver queues the frame for every client in the room.
 func (h *Hub) deliver(frame []byte) {
 	longest := 0
 	for client := range h.clients {
-		select {
-		case client.send <- frame:
-			longest = max(longest, len(client.send))
-		default:
-			h.remove(client, closeReason{code: closeTooSlow, text: "too slow"})
-		}
+		h.queue(client, frame)
+		longest = max(longest, len(client.send))
 	}
 	h.stats.longestQueue.Set(int64(longest))
+}
+
+// queue queues the frame for a client. If its queue is full, the client is too slow.
+// Waiting for it would stop the whole room, and dropping the frame would leave a gap
+// that nobody notices. So the hub removes it.
+func (h *Hub) queue(client *Client, frame []byte) {
+	select {
+	case client.send <- frame:
+	default:
+		h.remove(client, closeReason{code: closeTooSlow, text: "too slow"})
+	}
 }
 
 // remove closes the client's queue, and so tells its write goroutine that no more
@@ -214,16 +267,32 @@ func every(ctx context.Context, interval time.Duration, do func(now time.Time)) 
 	}
 }
 
-// stop removes all clients, and hands the waiting message to the store. Here, unlike
-// in Run, the hub may wait for the store: once ctx is cancelled, the store empties
-// its queue until the hub closes it.
-func (h *Hub) stop() {
+// stop removes all clients, and waits until everything is saved, for at most saveWait.
+func (h *Hub) stop() error {
 	close(h.done)
 	for client := range h.clients {
 		h.remove(client, closeReason{code: closeGoingAway, text: "the server stops"})
 	}
-	if h.waiting.ID != 0 {
-		h.store.queue <- h.waiting
+	defer close(h.store.batches)
+	return h.saveRest()
+}
+
+// saveRest saves one batch after the other. It returns an error that says how many
+// messages are left.
+func (h *Hub) saveRest() error {
+	deadline := time.After(saveWait)
+	for {
+		if h.saving == nil && len(h.pending) > 0 {
+			h.handOver()
+		}
+		if h.saving == nil {
+			return nil
+		}
+		select {
+		case <-h.store.saved:
+			h.saving = nil
+		case <-deadline:
+			return fmt.Errorf("%d messages are not saved: %w", len(h.saving)+len(h.pending), h.store.lastError())
+		}
 	}
-	close(h.store.queue)
 }

@@ -77,11 +77,11 @@ func TestHistoryIncludesUnsavedMessages(t *testing.T) {
 	})
 }
 
-// While the database cannot save, the room goes on until the store's queue is full.
+// While the database cannot save, the room goes on until too many messages wait.
 // After that, senders have to wait, and get an error. Nobody else waits, and no message
 // that was shown is lost.
 func TestBackPressureReachesTheSender(t *testing.T) {
-	const capacity = storeQueue + maxBatch + 1 // messages in the store's queue, in its batch, and in the hub
+	const capacity = maxPending + maxBatch // messages in the hub, and with the store
 	synctest.Test(t, func(t *testing.T) {
 		log := captureLog(t)
 		server := startServer(t)
@@ -228,7 +228,7 @@ func TestClientThatConnectsDuringShutdownIsDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		hub := NewHub(&Store{queue: make(chan Message)}, nil)
+		hub := NewHub(&Store{batches: make(chan []Message)}, nil)
 		hub.Run(ctx) // returns at once, because ctx is cancelled
 
 		pipes := newPipeListener()

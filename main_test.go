@@ -203,7 +203,11 @@ func TestHealthReportsFailedSavesAndStoppedHub(t *testing.T) {
 		}
 		server.store.setReadOnly(t, true)
 		ann.says("hello")
-		time.Sleep(2 * batchWait)
+		time.Sleep(unhealthy)
+		if err := server.hub.health(); err != nil {
+			t.Errorf("after %v: health returned %v, want no error", unhealthy, err)
+		}
+		time.Sleep(time.Second)
 		if err := server.hub.health(); err == nil || !strings.Contains(err.Error(), "cannot save") {
 			t.Errorf("while the store cannot save: health returned %v, want \"cannot save\"", err)
 		}

@@ -23,7 +23,9 @@ func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) erro
 	defer cancel()
 
 	var running, saving, clients sync.WaitGroup
-	var lost error
+	var unsaved error
+	saveCtx, stopSaving := context.WithCancel(context.WithoutCancel(ctx)) // a shutdown still saves what waits
+	defer stopSaving()
 	announcer := &Announcer{texts: c.announce, file: c.announceFile, every: c.announceEvery}
 	limited := limitListener(listener, c.maxClients+connectionMargin)
 	handler := clientAddress(c.clientIPHeader, routes(ctx, hub, &clients, c))
@@ -33,8 +35,11 @@ func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) erro
 	server := newServer(handler)
 	server.ConnState = limited.connState
 	failed := make(chan error, 1)
-	saving.Go(func() { lost = hub.store.Run(ctx) })
-	running.Go(func() { hub.Run(ctx) })
+	saving.Go(func() { hub.store.Run(saveCtx) })
+	running.Go(func() {
+		unsaved = hub.Run(ctx)
+		stopSaving() // now nobody waits for the store any more
+	})
 	running.Go(func() { sweep(ctx, hub) })
 	running.Go(func() { announcer.Run(ctx, hub) })
 	running.Go(func() { failed <- server.Serve(limited) })
@@ -50,13 +55,15 @@ func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) erro
 
 	deadline := time.Now().Add(stopTimeout)
 	shutdown(server)
-	err = errors.Join(err,
-		waitFor(deadline, "the clients", &clients),
-		waitFor(deadline, "the hub", &running))
+	err = errors.Join(err, waitFor(deadline, "the clients", &clients))
+	if late := waitFor(deadline, "the hub", &running); late != nil {
+		return errors.Join(err, late)
+	}
+	err = errors.Join(err, unsaved)
 	if late := waitFor(deadline, "the store", &saving); late != nil {
 		return errors.Join(err, late)
 	}
-	return errors.Join(err, lost, hub.store.Close())
+	return errors.Join(err, hub.store.Close())
 }
 
 // shutdown stops accepting connections, and lets the server finish its answers.

@@ -16,14 +16,7 @@ import (
 	_ "modernc.org/sqlite" // the driver; the name "sqlite" below
 )
 
-const (
-	storeQueue = 1000                   // messages that may wait for the store
-	maxBatch   = 100                    // messages in one transaction; the last one, at a shutdown, may have more
-	batchWait  = 200 * time.Millisecond // for a batch to fill up: a crash may lose the messages of this time, and of the save that follows
-	retryWait  = time.Second            // between two attempts to save a batch
-	finishWait = 4 * time.Second        // for the attempts to save the last batch; a shutdown may take stopTimeout
-	finishStep = 100 * time.Millisecond // between two of them
-)
+const retryWait = 100 * time.Millisecond // between two attempts to save a batch
 
 // The column "at" holds a number: SQLite has no type for times, and the driver
 // would store a time.Time as text.
@@ -44,13 +37,17 @@ type Store struct {
 	path    string
 	file    os.FileInfo // what was at path when the store was opened
 	db      *sql.DB
-	reading *sql.DB      // a second handle to the same file, so that reads and writes do not wait for each other
-	lastID  int64        // of the newest message when the store was opened
-	queue   chan Message // only the hub sends on it, so only the hub closes it
+	reading *sql.DB // a second handle to the same file, so that reads and writes do not wait for each other
+	lastID  int64   // of the newest message when the store was opened
 
-	failure    atomic.Pointer[error] // why the last attempt to save failed; nil if it succeeded
-	batches    expvar.Int            // saved since the start
-	batchSizes expvar.Map            // how many of them had one message, two, …
+	// One place in each channel: the hub hands over a batch only after it has taken back
+	// the last one, so neither ever waits for the other.
+	batches chan []Message // from the hub; only the hub closes it
+	saved   chan struct{}  // back to the hub, once for each batch
+
+	failure      atomic.Pointer[error] // why the last attempt to save failed; nil if it succeeded
+	savedBatches expvar.Int            // since the start
+	batchSizes   expvar.Map            // how many of them had one message, two, …
 }
 
 // OpenStore opens the database in the file at path, and creates one if there is
@@ -60,7 +57,7 @@ func OpenStore(path string) (*Store, error) {
 	// With synchronous=NORMAL, a crash of this program loses no saved message, but a
 	// power cut may lose the last ones. (The driver ignores a misspelt option, so a
 	// test reads the settings back.)
-	options := "?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=1500&_txlock=immediate"
+	options := "?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=500&_txlock=immediate"
 	source := "file:" + url.PathEscape(path) + options
 	db, err := sql.Open("sqlite", source)
 	if err != nil {
@@ -73,7 +70,7 @@ func OpenStore(path string) (*Store, error) {
 	db.SetMaxOpenConns(1)      // SQLite allows only one writer at a time
 	reading.SetMaxOpenConns(2) // two may read at the same time; a third waits
 
-	store := &Store{path: path, db: db, reading: reading, queue: make(chan Message, storeQueue)}
+	store := &Store{path: path, db: db, reading: reading, batches: make(chan []Message, 1), saved: make(chan struct{}, 1)}
 	if _, err = db.Exec(schema); err == nil { // the first use of the file: sql.Open has not touched it
 		// The inner SELECT names every column: a table that lacks one is an error.
 		err = db.QueryRow("SELECT coalesce(max(id), 0) FROM (SELECT id, kind, name, text, at FROM messages)").Scan(&store.lastID)
@@ -88,65 +85,48 @@ func OpenStore(path string) (*Store, error) {
 	return store, nil
 }
 
-// Run saves the messages in the queue, in batches. When ctx ends, it receives
-// messages until the hub closes the queue, and saves them. It returns an error if
-// it could not save them.
-func (s *Store) Run(ctx context.Context) error {
-	var batch []Message
-	timer := time.NewTimer(batchWait) // if it fires before the first message comes, there is nothing to save
+// Run saves the batches that the hub hands over, one after the other. It ends when the
+// hub closes the channel, or when ctx ends: then nobody waits for the batch any more.
+func (s *Store) Run(ctx context.Context) {
+	for batch := range s.batches {
+		if s.saveUntilDone(ctx, batch) != nil {
+			return
+		}
+		s.saved <- struct{}{}
+	}
+}
+
+// saveUntilDone repeats a batch that cannot be saved, because the disk is full, another
+// process locks the database, or somebody has deleted it. It logs this once. It
+// returns an error if ctx ends before the batch is saved.
+func (s *Store) saveUntilDone(ctx context.Context, batch []Message) error {
 	for {
-		queue := s.queue
-		if len(batch) == maxBatch {
-			queue = nil // a nil channel is never ready: save the full batch first
+		err := s.save(ctx, batch)
+		if err == nil {
+			if s.failure.Swap(nil) != nil {
+				slog.Info("saving again")
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		if s.failure.Swap(&err) == nil {
+			slog.Error("cannot save; trying again", "messages", len(batch), "error", err)
 		}
 		select {
-		case message, open := <-queue:
-			if !open { // a shutdown: the hub has queued its last message
-				return s.finish(batch)
-			}
-			batch = append(batch, message)
-			if len(batch) == 1 {
-				timer.Reset(batchWait)
-			} else if len(batch) == maxBatch && s.failure.Load() == nil { // else the retry has its own time
-				timer.Reset(0)
-			}
-		case <-timer.C:
-			err := s.save(context.Background(), batch)
-			if err == nil {
-				batch = nil
-				s.failure.Store(nil)
-				continue
-			}
-			if s.failure.Load() == nil { // log the first failure, and not every attempt
-				slog.Error("cannot save; trying again every second", "messages", len(batch), "error", err)
-			}
-			s.failure.Store(&err)
-			timer.Reset(retryWait)
+		case <-time.After(retryWait):
 		case <-ctx.Done():
-			for message := range s.queue {
-				batch = append(batch, message)
-			}
-			return s.finish(batch)
 		}
 	}
 }
 
-// finish saves the last batch before the program ends. It tries again until
-// finishWait is over: what it cannot save is lost.
-func (s *Store) finish(batch []Message) error {
-	ctx, cancel := context.WithTimeout(context.Background(), finishWait)
-	defer cancel()
-	for {
-		err := s.save(ctx, batch)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("save the last %d messages: %w", len(batch), err)
-		case <-time.After(finishStep):
-		}
+// lastError returns why messages wait.
+func (s *Store) lastError() error {
+	if err := s.failure.Load(); err != nil {
+		return *err
 	}
+	return errors.New("the database does not answer")
 }
 
 // Close closes the database. Call it when no goroutine uses the store any more. When
@@ -160,9 +140,6 @@ func (s *Store) Close() error {
 // database already, because the attempt before only seemed to fail. Saving it again
 // changes nothing. When ctx ends, save gives up, even while it waits for a lock.
 func (s *Store) save(ctx context.Context, batch []Message) error {
-	if len(batch) == 0 {
-		return nil
-	}
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -179,7 +156,7 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 	if err := s.checkFile(); err != nil {
 		return err
 	}
-	s.batches.Add(1)
+	s.savedBatches.Add(1)
 	s.batchSizes.Add(strconv.Itoa(len(batch)), 1)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,7 +45,7 @@ func TestHistoryReturnsNewestMessagesOldestFirst(t *testing.T) {
 // database for each value.
 func TestDatabaseOptionsTakeEffect(t *testing.T) {
 	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "1", "busy_timeout": "1500"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "1", "busy_timeout": "500"} {
 		var got string
 		if err := store.db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %q (error: %v), want %q", pragma, got, err, want)
@@ -91,24 +92,15 @@ func TestDatabaseWithOtherSchemaIsRefused(t *testing.T) {
 	}
 }
 
-// A receive from a closed channel returns an empty message, which must not be saved. At a
-// shutdown the queue is closed and the context is cancelled; select then picks one of
-// the two at random, so the test tries twenty times.
+// A receive from a closed channel returns an empty batch.
 func TestShutdownSavesNoEmptyMessages(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for range 20 {
-		path := filepath.Join(t.TempDir(), "chat.db")
-		store := openStore(t, path)
-		store.queue <- Message{ID: 1, Kind: "chat", Name: "ann", Text: "hello", At: time.Now()}
-		close(store.queue)
-		if err := store.Run(ctx); err != nil {
-			t.Fatal(err)
-		}
-		history, err := openStore(t, path).History()
-		if err != nil || len(history) != 1 {
-			t.Fatalf("the history is %+v (error: %v), want one message", history, err)
-		}
+	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
+	store.batches <- []Message{{ID: 1, Kind: "chat", Name: "ann", Text: "hello", At: time.Now()}}
+	close(store.batches)
+	store.Run(t.Context())
+	history, err := store.History()
+	if err != nil || len(history) != 1 || len(store.saved) != 1 || store.savedBatches.Value() != 1 {
+		t.Errorf("the history is %+v (error: %v), %d batches are saved, want one message in one batch", history, err, store.savedBatches.Value())
 	}
 }
 
@@ -119,7 +111,7 @@ func TestLastBatchIsTriedUntilItIsSaved(t *testing.T) {
 		server.store.setReadOnly(t, true)
 		ann.says("hello")
 		ann.hears("ann: hello")
-		time.AfterFunc(finishWait/2, func() { server.store.setReadOnly(t, false) })
+		time.AfterFunc(saveWait/2, func() { server.store.setReadOnly(t, false) })
 		server.stop()
 		if saved := server.countSaved(t); saved != 1 {
 			t.Errorf("the database has %d messages, want 1", saved)
@@ -140,7 +132,7 @@ func TestMissingDatabaseFileIsNoticed(t *testing.T) {
 			t.Fatal(err)
 		}
 		ann.says("hello")
-		time.Sleep(2 * batchWait)
+		time.Sleep(unhealthy + time.Second)
 		if err := server.hub.health(); err == nil {
 			t.Error("without its database file the server says that it is healthy")
 		}
@@ -157,19 +149,15 @@ func TestMissingDatabaseFileIsNoticed(t *testing.T) {
 			t.Errorf("the database has %d messages, want 1", saved)
 		}
 	})
-	synctest.Test(t, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "chat.db")
-		store := openStore(t, path)
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
-		writeFile(t, path, "another file")
-		store.queue <- Message{ID: 1, Kind: "chat", Name: "ann", Text: "hello", At: time.Now()}
-		close(store.queue)
-		if err := store.Run(t.Context()); err == nil {
-			t.Error("the last batch went into a deleted file, and Run returned no error")
-		}
-	})
+	path := filepath.Join(t.TempDir(), "chat.db")
+	store := openStore(t, path)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, path, "another file")
+	if err := store.save(t.Context(), []Message{{ID: 1, Kind: "chat", Name: "ann", Text: "hello"}}); err == nil {
+		t.Error("a batch went into a deleted file, and save returned no error")
+	}
 }
 
 func TestDatabasePathMayContainSpecialCharacters(t *testing.T) {
@@ -220,4 +208,60 @@ func (s *Store) setReadOnly(t *testing.T, readOnly bool) {
 	if _, err := s.db.Exec(fmt.Sprint("PRAGMA query_only = ", readOnly)); err != nil {
 		t.Error(err)
 	}
+}
+
+// A save that hangs does not fail. Here the test has the only connection for writing.
+func TestSaveThatHangsIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		ann := server.join("ann")
+		tx, err := server.store.db.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ann.says("hello")
+		time.Sleep(unhealthy + time.Second)
+		if err := server.hub.health(); err == nil || !strings.Contains(err.Error(), "does not answer") {
+			t.Errorf("health returned %v, want that the database does not answer", err)
+		}
+		tx.Rollback()
+		time.Sleep(time.Second)
+		if err := server.hub.health(); err != nil {
+			t.Errorf("the database answers again, but health returned %v", err)
+		}
+		ann.leave()
+	})
+}
+
+// What cannot be saved at a shutdown is reported, also if the save hangs.
+func TestShutdownReportsUnsavedMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		path := filepath.Join(t.TempDir(), "chat.db")
+		store := openStore(t, path)
+		hub := NewHub(store, nil)
+		tx, err := store.db.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback()
+		var running sync.WaitGroup
+		start := time.Now()
+		running.Go(func() {
+			err := serve(ctx, hub, &config{maxClients: 1}, newPipeListener())
+			if took := time.Since(start); took > saveWait+time.Second {
+				t.Errorf("the shutdown took %v, want %v: then nobody waits for the store any more", took, saveWait)
+			}
+			if err == nil || !strings.Contains(err.Error(), "2 messages are not saved") {
+				t.Errorf("serve returned %v, want that two messages are not saved", err)
+			}
+		})
+		for range 2 {
+			hub.broadcast <- Message{Kind: "chat", Name: "ann", Text: "hello"}
+		}
+		cancel()
+		time.Sleep(stopTimeout)
+		tx.Rollback()
+		running.Wait()
+	})
 }
