@@ -54,22 +54,27 @@ func (s *Store) HistoryBefore(ctx context.Context, id int64) ([]Message, error) 
 }
 
 func (s *Store) history(ctx context.Context, before int64) ([]Message, error) {
-	const query = "SELECT id, kind, name, text, at FROM messages WHERE id < ? ORDER BY id DESC LIMIT ?"
-	rows, err := s.reading.QueryContext(ctx, query, before, historySize)
+	rows, err := s.reading.QueryContext(ctx, query+"WHERE id < ? ORDER BY id DESC LIMIT ?", before, historySize)
 	if err != nil {
 		return nil, fmt.Errorf("read history: %w", err)
 	}
 	defer rows.Close()
 	history := []Message{} // not nil, because JSON would have null for that
 	for rows.Next() {
-		var m Message
-		var at int64
-		if err := rows.Scan(&m.ID, &m.Kind, &m.Name, &m.Text, &at); err != nil {
+		m, err := scan(rows)
+		if err != nil {
 			return nil, fmt.Errorf("read history: %w", err)
 		}
-		m.At = time.UnixMilli(at).UTC()
 		history = append(history, m)
 	}
 	slices.Reverse(history)
 	return history, rows.Err() // the loop ends after the last row or at an error
+}
+
+// scan reads a message from a row of query.
+func scan(row interface{ Scan(...any) error }) (m Message, err error) {
+	var at int64
+	err = row.Scan(&m.ID, &m.Kind, &m.Name, &m.Text, &at)
+	m.At = time.UnixMilli(at).UTC()
+	return m, err
 }

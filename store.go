@@ -29,7 +29,10 @@ CREATE TABLE IF NOT EXISTS messages (
 	at   INTEGER NOT NULL -- milliseconds since 1970, UTC
 ) STRICT`
 
-const insert = "INSERT INTO messages (id, kind, name, text, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+const (
+	insert = "INSERT INTO messages (id, kind, name, text, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+	query  = "SELECT id, kind, name, text, at FROM messages "
+)
 
 // Store keeps the messages in an SQLite database. Run is the only goroutine that
 // writes to it.
