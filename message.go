@@ -58,22 +58,21 @@ const (
 // from "name"; a struct cannot.
 func parse(frame []byte) (request, error) {
 	var fields map[string]*string
-	if json.Unmarshal(frame, &fields) != nil || fields == nil || len(fields) > 1 || !utf8.Valid(frame) {
+	if json.Unmarshal(frame, &fields) != nil || fields == nil || !utf8.Valid(frame) {
 		return request{}, errNotUnderstood
 	}
-	for field, value := range fields { // at most one
-		switch {
-		case field == "name" && value != nil:
-			name, err := checkName(strings.TrimSpace(*value))
-			return request{join, name}, err
-		case field == "text" && value != nil:
-			text, err := checkText(*value)
-			return request{say, text}, err
-		default:
-			return request{}, errNotUnderstood
-		}
+	name, text := fields["name"], fields["text"]
+	switch {
+	case len(fields) == 0:
+		return request{kind: alive}, nil
+	case len(fields) == 1 && name != nil:
+		name, err := checkName(strings.TrimSpace(*name))
+		return request{join, name}, err
+	case len(fields) == 1 && text != nil:
+		text, err := checkText(*text)
+		return request{say, text}, err
 	}
-	return request{kind: alive}, nil
+	return request{}, errNotUnderstood
 }
 
 var errNotUnderstood = errors.New(`not understood: send {"name":"ada"} to join, {"text":"hello"} to speak`)
