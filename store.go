@@ -29,6 +29,10 @@ CREATE TABLE IF NOT EXISTS messages (
 	at   INTEGER NOT NULL -- milliseconds since 1970, UTC
 ) STRICT`
 
+// schemaVersion is the number of the schema. SQLite keeps one in the file for this
+// purpose: user_version.
+const schemaVersion = 1
+
 const (
 	insert = "INSERT INTO messages (id, kind, name, text, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 	query  = "SELECT id, kind, name, text, at FROM messages "
@@ -55,7 +59,7 @@ type Store struct {
 
 // OpenStore opens the database in the file at path, and creates one if there is
 // no such file. If the file is not a database, OpenStore returns an error and does
-// not change the file.
+// not change the file. The database of a newer program is an error, too.
 func OpenStore(path string) (*Store, error) {
 	// With synchronous=NORMAL, a crash of this program loses no saved message, but a
 	// power cut may lose the last ones. (The driver ignores a misspelt option, so a
@@ -74,9 +78,8 @@ func OpenStore(path string) (*Store, error) {
 	reading.SetMaxOpenConns(2) // two may read at the same time; a third waits
 
 	store := &Store{path: path, db: db, reading: reading, batches: make(chan []Message, 1), saved: make(chan struct{}, 1)}
-	if _, err = db.Exec(schema); err == nil { // the first use of the file: sql.Open has not touched it
-		// The inner SELECT names every column: a table that lacks one is an error.
-		err = db.QueryRow("SELECT coalesce(max(id), 0) FROM (SELECT id, kind, name, text, at FROM messages)").Scan(&store.lastID)
+	if err = store.migrate(); err == nil { // the first use of the file: sql.Open has not touched it
+		err = db.QueryRow("SELECT coalesce(max(id), 0) FROM messages").Scan(&store.lastID)
 	}
 	if err == nil {
 		store.file, err = os.Stat(path)
@@ -86,6 +89,37 @@ func OpenStore(path string) (*Store, error) {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	return store, nil
+}
+
+// migrate makes the database what this program needs, in one transaction: it is done,
+// or nothing has happened. A version of 0 means a new file, or that a program from
+// before this number was used has made it.
+func (s *Store) migrate() error {
+	tx, err := s.db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // after Commit it does nothing
+	var version int
+	if err := tx.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if version > schemaVersion {
+		return fmt.Errorf("a newer program has used it: its schema has version %d, and this program knows %d", version, schemaVersion)
+	}
+	if version == schemaVersion {
+		return nil
+	}
+	if _, err := tx.Exec(schema); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(query + "LIMIT 0"); err != nil { // a table that lacks a column is an error
+		return err
+	}
+	if _, err := tx.Exec(fmt.Sprint("PRAGMA user_version = ", schemaVersion)); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // Run saves the batches that the hub hands over, one after the other. It ends when the
@@ -147,7 +181,7 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // after Commit it does nothing
+	defer tx.Rollback()
 	for _, m := range batch {
 		if _, err := tx.ExecContext(ctx, insert, m.ID, m.Kind, m.Name, m.Text, m.At.UnixMilli()); err != nil {
 			return err

@@ -92,6 +92,57 @@ func TestDatabaseWithOtherSchemaIsRefused(t *testing.T) {
 	}
 }
 
+// The schema of milestones 7, 8 and 9, letter for letter.
+const schemaOfMilestone7 = `
+CREATE TABLE IF NOT EXISTS messages (
+	id   INTEGER PRIMARY KEY,
+	kind TEXT    NOT NULL,
+	name TEXT    NOT NULL,
+	text TEXT    NOT NULL,
+	at   INTEGER NOT NULL -- milliseconds since 1970, UTC
+) STRICT`
+
+func TestOlderDatabaseIsKept(t *testing.T) {
+	for _, mode := range []string{"delete", "wal"} {
+		path := filepath.Join(t.TempDir(), "chat.db")
+		older, err := sql.Open("sqlite", path+"?_journal_mode="+mode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const rows = "INSERT INTO messages (id, kind, name, text, at) VALUES (1795459200123000, 'chat', 'ann', 'hello', 1795459200123), (1795459200123001, 'announcement', 'server', 'news', 1795459200124)"
+		for _, statement := range []string{schemaOfMilestone7, rows} {
+			if _, err := older.Exec(statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		older.Close()
+		for range 2 { // the second time, there is nothing to do
+			store := openStore(t, path)
+			history, err := store.History()
+			if err != nil || len(history) != 2 {
+				t.Fatalf("%s: the history is %+v (error: %v), want two messages", mode, history, err)
+			}
+			want := Message{ID: 1795459200123000, Kind: "chat", Name: "ann", Text: "hello", At: time.UnixMilli(1795459200123).UTC()}
+			if history[0] != want || history[1].Text != "news" {
+				t.Errorf("%s: the history is %+v", mode, history)
+			}
+			store.Close()
+		}
+	}
+}
+
+func TestNewerDatabaseIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chat.db")
+	store := openStore(t, path)
+	if _, err := store.db.Exec("PRAGMA user_version = 99"); err != nil {
+		t.Fatal(err)
+	}
+	store.Close()
+	if _, err := OpenStore(path); err == nil || !strings.Contains(err.Error(), "a newer program") {
+		t.Errorf("OpenStore returned %v, want an error that names the newer program", err)
+	}
+}
+
 // A receive from a closed channel returns an empty batch.
 func TestShutdownSavesNoEmptyMessages(t *testing.T) {
 	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
