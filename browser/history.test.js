@@ -7,7 +7,7 @@ import { everySize, scenario } from "./lib/scenario.js";
 import { chat } from "./lib/stage.js";
 
 const historySize = 50; // messages in the first frame, and in each step back
-const gap = "… some messages may be missing here …";
+const mark = "new since you were away";
 
 scenario("the history is there after a reload", async ({ openRoom }) => {
   const room = await openRoom();
@@ -35,15 +35,32 @@ scenario("the page comes back by itself", { sizes: everySize }, async ({ openRoo
   await ada.isOn("#log"); // nobody has pressed a key: the focus stays
 });
 
-scenario("a possible gap in the history is marked", async ({ openRoom }) => {
-  const ada = await missesMessages(await openRoom(), historySize + 1);
-  await ada.waitFor((gap) => document.getElementById("messages").children[1].textContent === gap, gap);
+scenario("a short absence leaves no mark", async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await missesMessages(room, historySize - 1);
+  await ada.shows(historySize);
+  await ada.waitFor((mark) => !document.getElementById("messages").textContent.includes(mark), mark);
 });
 
-scenario("a history without a gap has no mark", async ({ openRoom }) => {
-  const ada = await missesMessages(await openRoom(), historySize - 1);
-  await ada.shows(historySize);
-  await ada.waitFor((gap) => !document.getElementById("messages").textContent.includes(gap), gap);
+// The server sends only the end of what ada missed. The page does not put it below
+// what she had seen, where a hole would stay, but begins a new list with it.
+scenario("after a long absence the list starts anew, and has no hole", { sizes: everySize }, async ({ openRoom }) => {
+  const missed = historySize + 30;
+  const room = await openRoom();
+  const ada = await missesMessages(room, missed);
+  await showsNumbers(ada, historySize, missed);
+  await ada.seesTheNewest();
+  await ada.waitFor((mark) => !document.getElementById("messages").textContent.includes(mark), mark);
+
+  await ada.presses("Shift+Tab");
+  await ada.isOn("#log");
+  await goesToTheTop(ada);
+  await ada.shows(missed + 1);
+  await ada.waitFor((mark, missed) => {
+    const texts = [...document.querySelectorAll("#messages li")].map((item) => (item.querySelector("span") ?? item).textContent);
+    return JSON.stringify(texts) === JSON.stringify(["before", mark, ...Array.from({ length: missed }, (_, n) => String(n + 1))]);
+  }, mark, missed);
+  await ada.fits();
 });
 
 // missesMessages returns a person who said something before so many messages.
@@ -53,8 +70,103 @@ async function missesMessages(room, messages) {
   await ada.sees("ada: before");
   await whileAway(room, ada, () => room.chatter(messages));
   await ada.sees(`bob: ${messages}`);
-  await ada.waitFor(() => document.querySelector("#messages li").textContent.endsWith("before"));
   return ada;
+}
+
+scenario("a reader further up keeps the old list until the button is pressed", { sizes: everySize }, async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.reader("ada", 60);
+  const place = () => document.getElementById("messages").children[40].getBoundingClientRect().top;
+  const before = await ada.evaluates(place);
+  server.sends(chat(61, "bob", "unseen"));
+  await ada.isToldOfNew("1 new message");
+  server.hangsUp();
+
+  server = await stage.comes("ada");
+  server.welcomes("ada", ...messages(100, historySize));
+  await ada.isToldOfNew("51 new messages");
+  server.sends(chat(150, "cleo", "and one more"));
+  await ada.isToldOfNew("52 new messages");
+  await ada.sees("bob: unseen");
+  const after = await ada.evaluates(place);
+  assert.ok(Math.abs(before - after) < 1, `the text moves from ${before} to ${after}`);
+
+  await ada.clicks("#news");
+  await ada.sees("bob: 149", "cleo: and one more");
+  await ada.shows(historySize + 1);
+  await ada.seesTheNewest();
+  await ada.isToldOfNew("");
+  server.sends(chat(151, "bob", "live"));
+  await ada.sees("cleo: and one more", "bob: live");
+  await ada.shows(historySize + 2);
+});
+
+scenario("a reader who comes to the end, or says something, gets the new list", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.reader("ada", 60);
+  for (const [n, reachTheEnd] of [() => ada.scrollsTo(0), () => ada.says("hello?")].entries()) {
+    await ada.scrollsTo(-200);
+    server.hangsUp();
+    server = await stage.comes("ada");
+    server.welcomes("ada", ...messages(100 + 100 * n, historySize));
+    await ada.isToldOfNew("50 new messages");
+    await reachTheEnd();
+    await showsNumbers(ada, historySize, 149 + 100 * n);
+    await ada.isToldOfNew("");
+  }
+});
+
+// What a reader further up has not seen is nothing that they have seen last.
+scenario("the mark stands where the reader had been before two absences", async ({ openStage }) => {
+  const stage = await openStage();
+  stage.remembers(...messages(1, 400));
+  let { person: ada, server } = await stage.reader("ada", 60);
+  for (const newest of [200, 400]) {
+    server.hangsUp();
+    server = await stage.comes("ada");
+    server.welcomes("ada", ...messages(newest - 49, historySize));
+    await ada.waitFor((words) => document.getElementById("news").textContent === words, `${newest / 4} new messages`);
+  }
+  await ada.clicks("#news");
+  await showsNumbers(ada, historySize, 400);
+  for (let count = 2 * historySize; count <= 400; count += historySize) {
+    await ada.scrollsTo(-1_000_000);
+    await showsNumbers(ada, count, 400);
+  }
+  await ada.waitFor((mark) => {
+    const marks = [...document.querySelectorAll("#messages .note")];
+    return marks.length === 1 && marks[0].textContent === mark && marks[0].nextElementSibling.textContent.endsWith("61") &&
+      !marks[0].nextElementSibling.classList.contains("again"); // the mark ends a group
+  }, mark);
+});
+
+// The answer belongs to a list that is no longer there.
+scenario("older messages that come too late are not put into a new list", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada");
+  let late;
+  stage.history = (request, response) => {
+    const before = Number(new URL(request.url, stage.origin).searchParams.get("before"));
+    if (before === 61) late = response;
+    else response.end(JSON.stringify(before > 100 ? messages(before - 50, 50) : []));
+  };
+  server.sends(...messages(61, historySize));
+  await ada.shows(historySize);
+  await ada.scrollsTo(-1_000_000);
+  while (!late) await new Promise((resolve) => setTimeout(resolve, 10));
+  await ada.scrollsTo(0);
+  server.hangsUp();
+  server = await stage.comes("ada");
+  server.welcomes("ada", ...messages(251, historySize));
+  await showsNumbers(ada, historySize, 300);
+  late.end(JSON.stringify(messages(11, 50)));
+  await ada.scrollsTo(-1_000_000); // the new list does not wait for that answer
+  await showsNumbers(ada, 2 * historySize, 300);
+});
+
+// messages are so many numbers, by bob.
+function messages(first, count) {
+  return Array.from({ length: count }, (_, n) => chat(first + n, "bob", String(first + n)));
 }
 
 scenario("a text that did not arrive is given back", async ({ openStage }) => {

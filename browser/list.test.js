@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { announcement, chat } from "./lib/stage.js";
 import { everySize, scenario } from "./lib/scenario.js";
 
-const historySize = 50; // messages that the server sends with a welcome
 const kolkata = "Asia/Kolkata"; // five and a half hours ahead of UTC, all year
 
 scenario("messages in a row are grouped", { sizes: everySize }, async ({ openStage }) => {
@@ -71,20 +70,6 @@ scenario("a screen reader reads the name with each message of a group", async ({
     assert.equal(names, 2, `a screen reader finds bob ${names} times`);
   }
   await ada.passesAxe();
-});
-
-scenario("a gap ends a group", async ({ openStage }) => {
-  const stage = await openStage();
-  let { person: ada, server } = await stage.visitor("ada");
-  server.sends(chat(1, "bob", "before"));
-  await ada.sees("bob: before");
-  server.hangsUp();
-
-  server = await stage.comes("ada");
-  server.welcomes("ada", ...Array.from({ length: historySize }, (_, n) => chat(n + 2, "bob", "after")));
-  await ada.shows(1 + historySize);
-  await ada.waitFor(() => [...document.getElementById("messages").children].slice(0, 5).map((item) => item.className).join() ===
-    "day,chat,note,chat,chat again");
 });
 
 scenario("an announcement is marked", { sizes: everySize }, async ({ openStage }) => {

@@ -1,7 +1,7 @@
 // The two forms, and what each element of a frame means.
 
 import { send, start, stop, welcomed } from "./connection.js";
-import { add, beQuiet, lastId, note, toEnd } from "./list.js";
+import { add, beQuiet, lastId, leaveGap, toEnd } from "./list.js";
 import { loadOlder } from "./older.js";
 import { hidePresence, showPresence } from "./presence.js";
 
@@ -50,7 +50,7 @@ function received(elements) {
   if (elements[0].kind !== "history") return elements.forEach(receive);
   const history = elements.slice(1);
   beQuiet();
-  if (lastId > 0 && history[0]?.id > lastId) note("… some messages may be missing here …");
+  if (lastId > 0 && history[0]?.id > lastId) leaveGap();
   history.forEach(receive);
   if (!entered) setMissed(0); // these messages are old: nobody has missed them
   entered = true;

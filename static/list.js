@@ -6,30 +6,55 @@ export const log = document.getElementById("log");
 const [messages] = log.children;
 const news = document.getElementById("news");
 
-export let lastId = 0; // of the newest message on the page
-let newest; // the newest message
+export let lastId = 0; // of the newest message, also of one that is kept aside
+let newest; // the newest message in the list
 export let oldest; // the first message on the page
 let oldestItems; // the elements that show it
 let unseen = 0; // messages that arrived while the reader was further up
+let aside; // messages after a gap, until they become the list
+let lastBeforeGap = 0; // an id
 
 news.onclick = toEnd;
 log.onscroll = () => {
-  if (atEnd()) showNews(0);
+  if (!atEnd()) return;
+  showNews(0);
+  if (aside) toEnd();
 };
 
 // add reports whether the message is new to the page.
 export function add(message) {
   if (message.id <= lastId) return false;
-  const following = atEnd();
-  const items = build(message, newest);
-  append(...items);
-  oldest ??= message;
-  oldestItems ??= items;
   lastId = message.id;
-  newest = message;
+  const following = atEnd();
+  if (aside) aside.push(message);
+  else append(message);
   if (following) toEnd();
   else showNews(unseen + 1);
   return true;
+}
+
+function append(message) {
+  const items = build(message, newest);
+  keepInPlace(() => messages.append(...items));
+  oldest ??= message;
+  oldestItems ??= items;
+  newest = message;
+}
+
+// leaveGap says that messages may be missing before the next one. Nothing could fill
+// a gap inside the list. So the list starts anew after it, and older messages load when
+// the reader scrolls up. Someone who reads further up keeps the old list for now.
+export function leaveGap() {
+  if (!aside) lastBeforeGap = lastId;
+  aside = [];
+}
+
+function startAnew() {
+  const list = aside;
+  aside = newest = oldest = oldestItems = undefined;
+  beQuiet();
+  messages.replaceChildren();
+  list.forEach(append);
 }
 
 // addOlder builds the oldest message again, because it may now continue a day or a
@@ -44,17 +69,17 @@ export function addOlder(older) {
   oldestItems = items[0];
 }
 
-// What someone reads further up stays in place, although it is now further from the end.
-function append(...items) {
+// What someone reads further up stays in place, although its distance from the end changes.
+function keepInPlace(change) {
   const { scrollTop, scrollHeight } = log;
-  messages.append(...items);
+  change();
   if (scrollTop < 0) log.scrollTop = scrollTop + scrollHeight - log.scrollHeight;
 }
 
 // note adds a line that is not a message.
 export function note(words) {
   const following = atEnd();
-  append(part("li", words, "note"));
+  keepInPlace(() => messages.append(part("li", words, "note")));
   if (following) toEnd();
   newest = { at: newest?.at }; // a new group begins, not a new day
 }
@@ -64,6 +89,7 @@ function atEnd() {
 }
 
 export function toEnd() {
+  if (aside) startAnew();
   log.scrollTop = 0;
 }
 
@@ -81,8 +107,8 @@ export function beQuiet() {
   setTimeout(() => log.ariaLive = "polite", 1000);
 }
 
-// build makes the item for a message, and a line above it if another day begins.
-// For the first message, the day before is today.
+// build makes the item for a message, and lines above it if another day begins, or if
+// it is the first one after a gap. For the first message, the day before is today.
 function build(message, before) {
   const at = new Date(message.at);
   const time = part("time", at.toLocaleTimeString([], { timeStyle: "short" }));
@@ -90,12 +116,15 @@ function build(message, before) {
   const words = part("span", "");
   words.append(...withLinks(withoutGaps(message.text)));
   const newDay = dayOf(at) !== dayOf(before?.at ?? Date.now());
-  const again = !newDay && sameGroup(message, before);
+  const afterGap = before?.id <= lastBeforeGap && lastBeforeGap < message.id;
+  const again = !newDay && !afterGap && sameGroup(message, before);
   const item = part("li", "", again ? `${message.kind} again` : message.kind);
   item.style.setProperty("--hue", hue(message.name));
   item.append(part("b", message.name), " ", time, " ", words);
   (again ? words : time).title = at.toLocaleString([], { dateStyle: "full", timeStyle: "medium" });
-  return newDay ? [part("li", dayOf(at), "day"), item] : [item];
+  const day = newDay && part("li", dayOf(at), "day");
+  const gap = afterGap && part("li", "new since you were away", "note");
+  return [day, gap, item].filter(Boolean);
 }
 
 // withoutGaps leaves at most two empty lines in a row. Otherwise, one message could

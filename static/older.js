@@ -2,22 +2,22 @@
 
 import { addOlder, log, oldest } from "./list.js";
 
-let mayAsk = true;
+let asked; // the oldest message when the page last asked
 
 log.addEventListener("scroll", loadOlder);
 
 export async function loadOlder() {
   const above = log.scrollHeight - log.clientHeight + log.scrollTop;
-  if (!mayAsk || !oldest || above > 100) return;
-  mayAsk = false;
-  const messages = await messagesBefore(oldest.id);
+  if (!oldest || oldest === asked || above > 100) return;
+  const first = asked = oldest;
+  const messages = await messagesBefore(first.id);
+  if (oldest !== first) return; // the list has started anew: its place is gone
   if (messages) {
-    if (messages.length > 0) addOlder(messages);
-    mayAsk = messages.length > 0; // an empty answer: that was the beginning
+    if (messages.length > 0) addOlder(messages); // an empty answer: that was the beginning
     loadOlder();
   } else {
     setTimeout(() => {
-      mayAsk = true;
+      asked = undefined;
       loadOlder();
     }, 3000);
   }

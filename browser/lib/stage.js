@@ -49,6 +49,14 @@ export class Stage extends House {
     return stage;
   }
 
+  // remembers sets the messages that are there to be loaded, 50 at a time.
+  remembers(...messages) {
+    this.history = (request, response) => {
+      const before = Number(new URL(request.url, this.origin).searchParams.get("before"));
+      response.end(JSON.stringify(messages.filter(({ id }) => id < before).slice(-50)));
+    };
+  }
+
   // visitor is in the room, with a clock that stands still. The server is the
   // other end of the connection. With a shortest time the clock stands still
   // for shorter waits, too.
