@@ -72,7 +72,7 @@ type Client struct {
 	notices chan []byte // errors from the read goroutine to its own browser; nobody closes it
 
 	gone  chan struct{}             // closed when the hub has removed the client
-	endBy atomic.Pointer[time.Time] // when everything has to be over then; nil before
+	endBy atomic.Pointer[time.Time] // the time by which everything must be over; nil until the hub removes the client
 
 	start     time.Time    // when the connection began
 	lastFrame atomic.Int64 // nanoseconds from start to the last frame: the reader stores it, the hub loads it
@@ -124,8 +124,8 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 	}
 }
 
-// end is for the hub when it has removed the client: whatever the browser does, and
-// whatever our goroutines wait for, the connection is over by then.
+// The hub calls end when it removes the client. By the given time, the connection is
+// over, whatever the browser does and whatever our goroutines wait for.
 func (c *Client) end(by time.Time) {
 	c.endBy.Store(&by)
 	close(c.gone)
@@ -249,7 +249,7 @@ func (c *Client) readError(err error) closeReason {
 		return closeReason{code: closeProtocol, text: "protocol error"}
 	case errors.Is(err, websocket.ErrFrameTooLarge):
 		return closeReason{code: closeTooBig, text: "frame too big"}
-	case errors.Is(err, os.ErrDeadlineExceeded): // a shutdown, or our own writer has ended: then the hub already has its reason, and ignores this one
+	case errors.Is(err, os.ErrDeadlineExceeded): // the hub has removed the client: it has set the reason, and ignores this one
 		return closeReason{code: closeGoingAway, text: "the server stops"}
 	default:
 		return closeReason{closeNormal, "connection lost", err}

@@ -126,7 +126,7 @@ func (h *Hub) health() error {
 // time.
 func (h *Hub) oldestMessage() time.Time {
 	for _, message := range slices.Concat(h.saving, h.pending) {
-		return message.At
+		return message.At // the first one is the oldest
 	}
 	return time.Time{}
 }

@@ -92,8 +92,8 @@ func OpenStore(path string) (*Store, error) {
 }
 
 // migrate makes the database what this program needs, in one transaction: it is done,
-// or nothing has happened. A version of 0 means a new file, or that a program from
-// before this number was used has made it.
+// or nothing has happened. Version 0 means that the file is new, or that an older
+// program made it, which did not set this number yet.
 func (s *Store) migrate() error {
 	tx, err := s.db.Begin()
 	if err != nil {
