@@ -255,8 +255,8 @@ func (v *victim) livesOn() {
 	}
 }
 
-// isHealthy asks /healthz, as often as a platform would. Among so many new connections,
-// one may have to make room before its request arrives.
+// isHealthy asks /healthz up to three times, as a platform would. With so many new
+// connections, the server may close this one before its request arrives.
 func (v *victim) isHealthy() {
 	v.t.Helper()
 	var err error

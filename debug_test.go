@@ -184,17 +184,7 @@ func TestDebugServerServesKnownHostsOnly(t *testing.T) {
 	}
 	defer stop()
 	addr := regexp.MustCompile(`http://(127[^/]*)`).FindString(log.String())
-	request, err := http.NewRequest("GET", addr+"/debug/vars", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Host = "evil.example"
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if response.StatusCode != http.StatusMisdirectedRequest {
-		t.Errorf("status %d, want 421", response.StatusCode)
+	if status := statusFor(t, "evil.example", addr+"/debug/vars"); status != http.StatusMisdirectedRequest {
+		t.Errorf("status %d, want 421", status)
 	}
 }

@@ -141,17 +141,7 @@ func TestListenersCheckTheHost(t *testing.T) {
 		port := listener.Addr().(*net.TCPAddr).Port
 		server := serveOn(t, c, listener, nil)
 		defer server.stop()
-		request, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/", port), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Host = "evil.example"
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
-		return response.StatusCode
+		return statusFor(t, "evil.example", fmt.Sprintf("http://127.0.0.1:%d/", port))
 	}
 	for _, test := range []struct {
 		name     string
@@ -166,4 +156,20 @@ func TestListenersCheckTheHost(t *testing.T) {
 			t.Errorf("%s: status %d, want %d", test.name, status, test.status)
 		}
 	}
+}
+
+// statusFor asks for a document as if the server had this host name.
+func statusFor(t *testing.T, host, url string) int {
+	t.Helper()
+	request, err := http.NewRequest("GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = host
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	return response.StatusCode
 }
