@@ -9,10 +9,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,6 +53,7 @@ func TestAttack(t *testing.T) {
 		{"pings without a name", 50, floods("", bytes.Repeat(frame(fin|ping, "ping"), 10_000))},
 		{"random bytes as frames", 50, sendsRandomFrames},
 		{"texts as fast as possible", 10, floods(`{"name":"eve"}`, bytes.Repeat(frame(fin|text, `{"text":"<<<<<<<<<<<<<<<<"}`), 1000))},
+		{"large frames as fast as possible", 10, floods(`{"name":"eve"}`, bytes.Repeat(frame(fin|text, strings.Repeat("[", maxMessage)), 100))},
 	} {
 		t.Run(strings.ReplaceAll(attack.name, " ", "_"), func(t *testing.T) {
 			v.t = t
@@ -100,7 +103,7 @@ func sends(request string) attacker {
 
 // asksForHistory asks so often that the answers fit into no buffer, and reads nothing.
 func asksForHistory(conn net.Conn) {
-	request := fmt.Sprintf("GET /history?before=%d HTTP/1.1\r\nHost: localhost\r\n\r\n", 2*historySize)
+	request := fmt.Sprintf("GET /history?before=%d HTTP/1.1\r\nHost: localhost\r\n\r\n", math.MaxInt64)
 	io.WriteString(conn, strings.Repeat(request, 40))
 	keepOpen(conn)
 }
@@ -197,13 +200,7 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 func startVictim(t *testing.T) *victim {
 	path := filepath.Join(t.TempDir(), "chat.db")
 	store := openStore(t, path)
-	var longest []Message
-	for id := range int64(2 * historySize) {
-		longest = append(longest, Message{ID: id + 1, Kind: "chat", Name: "mallory", Text: strings.Repeat("<", maxText), At: time.Now()})
-	}
-	if err := store.save(t.Context(), longest); err != nil {
-		t.Fatal(err)
-	}
+	store.saveTexts(t, slices.Repeat([]string{strings.Repeat("<", maxText)}, 2*historySize)...)
 	store.Close()
 	v := &victim{program: startProgram(t, path, "-rate", "5", "-max-clients", "200", "-debug-addr", "127.0.0.1:0")}
 	go io.Copy(&v.log, v.stderr)

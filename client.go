@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	sendQueue = 1024            // frames that may wait for a client that reads more slowly than the room talks
+	sendQueue = 256             // frames that may wait for a client that reads more slowly than the room talks
 	writeWait = 3 * time.Second // to write a frame; a large frame gets more time, see slowest
 	slowest   = 16 << 10        // bytes a second: a browser that reads a large frame more slowly may be disconnected
 	closeWait = time.Second     // for the browser to answer our close frame
@@ -24,6 +24,8 @@ const (
 	errorWait = time.Second      // between two errors to one client
 	sayWait   = 5 * time.Second  // for the hub to receive a message
 )
+
+var errCannotSave = errors.New("not saved yet: the server cannot save at the moment")
 
 // closeReason is why a connection ends: a code for the browser, words for the log.
 type closeReason struct {
@@ -154,7 +156,8 @@ func (c *Client) askName() (reason closeReason, joined bool) {
 		case request.kind == say:
 			err = errors.New("please send your name first")
 		}
-		if c.tell(err) {
+		c.tell(err, "")
+		if len(c.notices) > 0 {
 			c.ws.Write(<-c.notices) // if this write fails, the next receive fails, too
 		}
 	}
@@ -196,19 +199,19 @@ func (c *Client) readPump() closeReason {
 		request, err := c.admit(message, tooFast)
 		switch {
 		case err != nil:
-			c.tell(err)
+			c.tell(err, request.ref)
 			continue
 		case request.kind == join:
-			c.tell(errors.New("you have a name already"))
+			c.tell(errors.New("you have a name already"), "")
 			continue
 		case request.kind == alive:
 			continue
 		}
 		c.received++
 		select {
-		case c.hub.broadcast <- Message{Kind: "chat", Name: c.name, Text: request.text}:
+		case c.hub.posts <- post{c, Message{Kind: "chat", Name: c.name, Text: request.text, Ref: request.ref}}:
 		case <-time.After(sayWait):
-			c.tell(errors.New("not sent: the server cannot save at the moment"))
+			c.tell(errCannotSave, request.ref)
 		case <-c.gone:
 			return closeReason{} // the hub has set the reason
 		case <-c.hub.done:
@@ -220,25 +223,37 @@ func (c *Client) readPump() closeReason {
 // admit parses a message. If this client sends too fast, admit refuses everything
 // but the answer to a heartbeat: the page did not choose when to send that.
 func (c *Client) admit(message []byte, tooFast bool) (request, error) {
+	request, err := parse(message)
 	if tooFast && string(message) != "{}" {
-		return request{}, errTooFast
+		err = errTooFast
 	}
-	return parse(message)
+	return request, err
 }
 
-// tell queues an error, if there is one, for this browser alone. It queues at most
-// one a second, and reports whether it did.
-func (c *Client) tell(err error) bool {
-	if err == nil || time.Since(c.lastError) < errorWait {
-		return false
+// tell sends an error, if there is one, to this browser alone. A page that has sent a ref
+// waits for an answer, so it gets every error. Errors without a ref come at most once a
+// second.
+func (c *Client) tell(err error, ref string) {
+	if err == nil || ref == "" && time.Since(c.lastError) < errorWait {
+		return
+	}
+	if ref == "" {
+		c.lastError = time.Now()
 	}
 	select {
-	case c.notices <- encode(Message{Kind: "error", Text: err.Error()}):
-		c.lastError = time.Now()
-		return true
-	default:
-		return false
+	case c.notices <- encode(refusal(err, ref)): // waits for the writer if the browser reads slowly
+	case <-c.gone:
 	}
+}
+
+// refusal is the element that tells a sender why a text was not taken. Retry is set if
+// the server may accept the same text later.
+func refusal(err error, ref string) Message {
+	m := Message{Kind: "error", Text: err.Error(), Ref: ref}
+	if errors.Is(err, errTooFast) || errors.Is(err, errCannotSave) {
+		m.Retry = 1
+	}
+	return m
 }
 
 func (c *Client) readError(err error) closeReason {
@@ -262,7 +277,11 @@ func (c *Client) readError(err error) closeReason {
 func (c *Client) writePump() {
 	if err := c.writeQueue(); err != nil {
 		c.ws.Close()
-		for range c.send { // drop the rest of the queue
+		for open := true; open; { // drop the rest of the queue, and the errors that the reader waits to hand over
+			select {
+			case _, open = <-c.send:
+			case <-c.notices:
+			}
 		}
 		c.reason.text, c.reason.err = "cannot write", err
 		return

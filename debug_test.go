@@ -47,8 +47,9 @@ func TestDebugVarsCountClientsMessagesAndBatches(t *testing.T) {
 		server := startServer(t)
 		startServer(t).join("eve") // a second server in this process, which has its own counters
 		ann, bob := server.join("ann"), server.join("bob")
-		time.Sleep(2 * batchWait) // nothing is there to save, so no batch is counted
-		for n := range maxBatch + 20 {
+		ann.says("first")
+		bob.hears("ann: first")
+		for n := range 20 {
 			ann.says(fmt.Sprint(n))
 		}
 		time.Sleep(2 * batchWait)
@@ -56,11 +57,11 @@ func TestDebugVarsCountClientsMessagesAndBatches(t *testing.T) {
 		synctest.Wait()
 
 		got := server.debugVars()
-		if got.Clients != 1 || got.Messages != maxBatch+20 || got.Batches != 2 {
-			t.Errorf("%d clients, %d messages, %d batches; want 1, %d, 2", got.Clients, got.Messages, got.Batches, maxBatch+20)
+		if got.Clients != 1 || got.Messages != 21 || got.Batches != 2 {
+			t.Errorf("%d clients, %d messages, %d batches; want 1, 21, 2", got.Clients, got.Messages, got.Batches)
 		}
-		if got.BatchSizes["100"] != 1 || got.BatchSizes["20"] != 1 || len(got.BatchSizes) != 2 {
-			t.Errorf("the batch sizes are %v, want one batch of 100 and one of 20", got.BatchSizes)
+		if got.BatchSizes["1"] != 1 || got.BatchSizes["20"] != 1 || len(got.BatchSizes) != 2 {
+			t.Errorf("the batch sizes are %v, want one batch of 1 and one of 20", got.BatchSizes)
 		}
 		if got.Goroutines == 0 || got.Memstats.Alloc == 0 || got.Pending == nil || *got.Pending != 0 {
 			t.Errorf("goroutines, memstats or pending is missing, or something is pending: %+v", got)
@@ -75,16 +76,17 @@ func TestDebugVarsReportQueueLengths(t *testing.T) {
 		server.joinStalled() // the write of its welcome blocks, so all later frames stay in its queue
 		synctest.Wait()
 		server.store.setReadOnly(t, true)
-		for n := range maxBatch + 30 {
-			ann.says(fmt.Sprint(n))
+		for range 30 {
+			ann.says("hello")
 		}
+		server.fillQueues(30)
 		time.Sleep(2 * batchWait)
 		got := server.debugVars()
-		if got.ClientQueue != maxBatch+31 {
-			t.Errorf("the longest client queue has %d frames, want %d", got.ClientQueue, maxBatch+31)
+		if got.ClientQueue != 31 { // with the history
+			t.Errorf("the longest client queue has %d frames, want 31", got.ClientQueue)
 		}
-		if *got.Pending != maxBatch+30 {
-			t.Errorf("%d messages are pending, want %d", *got.Pending, maxBatch+30)
+		if *got.Pending != 30 {
+			t.Errorf("%d messages are pending, want 30", *got.Pending)
 		}
 		server.store.setReadOnly(t, false)
 	})

@@ -119,7 +119,7 @@ func (c *Client) nextFrame() (inFrame, error) {
 	if !c.limiter.allow(time.Now()) {
 		f.tooFast = true
 		select {
-		case <-time.After(floodWait):
+		case <-time.After(floodWait * time.Duration(1+f.size/2048)): // large ones take longer to parse
 		case <-c.gone: // the same holds for the deadlines that the hub sets
 			return f, os.ErrDeadlineExceeded
 		case <-c.hub.done:

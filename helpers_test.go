@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -54,10 +55,14 @@ func startRealServer(t testing.TB) *testServer {
 
 func serveOn(t testing.TB, c *config, listener net.Listener, dial func() (net.Conn, error)) *testServer {
 	t.Helper()
+	c.db = cmp.Or(c.db, filepath.Join(t.TempDir(), "chat.db"))
 	ctx, cancel := context.WithCancel(context.Background())
-	path := filepath.Join(t.TempDir(), "chat.db")
-	store := openStore(t, path)
-	hub := NewHub(store, nil)
+	store := openStore(t, c.db)
+	history, err := store.History()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub := NewHub(store, history)
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := serve(ctx, hub, c, listener); err != nil {
@@ -69,7 +74,7 @@ func serveOn(t testing.TB, c *config, listener net.Listener, dial func() (net.Co
 		running.Wait()
 	}
 	t.Cleanup(stop)
-	return &testServer{t: t, hub: hub, store: store, path: path, dial: dial, stop: stop}
+	return &testServer{t: t, hub: hub, store: store, path: c.db, dial: dial, stop: stop}
 }
 
 // openStore opens a database, and closes it when the test ends.
@@ -81,6 +86,28 @@ func openStore(t testing.TB, path string) *Store {
 	}
 	t.Cleanup(func() { store.Close() })
 	return store
+}
+
+// saveTexts saves a message from ann for each text, with a ref of its own, as the hub
+// does. It returns the messages as the database has them.
+func (s *Store) saveTexts(t testing.TB, texts ...string) []Message {
+	t.Helper()
+	var batch []Message
+	for _, text := range texts {
+		batch = append(batch, Message{Kind: "chat", Name: "ann", Text: text, At: time.Now(), Ref: newRef()})
+	}
+	if err := s.save(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	return batch
+}
+
+// fillQueues puts frames into the queue of every client: heartbeats, because the hub
+// puts several messages into one frame.
+func (s *testServer) fillQueues(frames int) {
+	for range frames {
+		s.hub.sweep <- time.Now()
+	}
 }
 
 // browser plays a browser that has the page open.
@@ -185,10 +212,20 @@ func (b *browser) sendHalfAFrame() {
 	}
 }
 
-// says sends a text, as the page does.
+// says sends a text without a ref, as a program may.
 func (b *browser) says(text string) {
 	b.t.Helper()
 	frame, err := json.Marshal(map[string]string{"text": text})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.send(string(frame))
+}
+
+// posts sends a text with a ref, as the page does.
+func (b *browser) posts(ref, text string) {
+	b.t.Helper()
+	frame, err := json.Marshal(map[string]string{"text": text, "ref": ref})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -231,6 +268,24 @@ func (b *browser) next() Message {
 	element := b.elements[0]
 	b.elements = b.elements[1:]
 	return element
+}
+
+// receivesMessages waits for n messages, but does not decode them: that would take longer
+// than the delivery.
+func (b *browser) receivesMessages(n int) {
+	b.t.Helper()
+	timeout := time.After(testTimeout)
+	for received := 0; received < n; {
+		select {
+		case frame, ok := <-b.frames:
+			if !ok {
+				b.t.Fatalf("%s: the connection ended with close code %d, after %d of %d messages", b.name, b.closeCode, received, n)
+			}
+			received += strings.Count(frame, `{"id":`)
+		case <-timeout:
+			b.t.Fatalf("%s received %d of %d messages within %v", b.name, received, n, testTimeout)
+		}
+	}
 }
 
 // heard returns everything that has arrived and that the test has not checked yet.

@@ -13,21 +13,27 @@ const (
 	inactiveAfter = 3 * heartbeat    // a client that sends no frame for this long is removed at the next heartbeat
 	endWait       = 2 * time.Second  // for the last frames to a client that was removed, and for its answer
 
-	maxPending = 1000                    // messages that wait for the store; while there are so many, the hub receives no more
-	maxBatch   = 100                     // messages in one transaction
-	batchWait  = 200 * time.Millisecond  // for a batch to fill up: a crash may lose the messages of this time, and of the save that follows
-	unhealthy  = 5 * time.Second         // a message that waits longer to be saved makes /healthz say so
-	saveWait   = 2500 * time.Millisecond // to save what waits when the server shuts down
+	maxPending = 100                   // messages that wait for the store; while there are so many, the hub receives no more
+	batchWait  = 20 * time.Millisecond // from one batch to the next …
+	fullBatch  = 32                    // … but the next one need not wait if so many messages are there
+	maxBatch   = 64 << 10              // bytes of text in one batch, and so in one frame
+	unhealthy  = 5 * time.Second       // a message that waits longer to be saved makes /healthz say so
+	saveWait   = 2 * time.Second       // to save what waits when the server shuts down
 )
+
+var errRefUsed = errors.New("not sent: another text has the same ref")
 
 // Hub is the room. One goroutine, Run, owns the set of clients and is the only
 // one that touches it. Other goroutines reach the room only through channels.
 // That is why no mutex guards the map, and why all clients see the messages in
 // the same order: the order in which Run receives them.
+//
+// A message goes to the store first. Run publishes it when the store has given it
+// back: nobody sees a message that is not saved.
 type Hub struct {
 	register   chan *Client
 	unregister chan departure
-	broadcast  chan Message
+	posts      chan post
 	sweep      chan time.Time
 	oldest     chan chan time.Time // for health: Run answers with the time of the oldest message that is not saved
 	done       chan struct{}       // closed when Run receives nothing more; every send to the hub is in a select with it
@@ -37,13 +43,21 @@ type Hub struct {
 
 	// Only Run touches these.
 	clients      map[*Client]bool
-	lastID       int64
-	history      []Message        // the last messages published; the store may not have saved them yet
+	lastID       int64            // of the last message published
+	history      []Message        // the last messages published
 	historyFrame []byte           // encoded; nil after a new message
-	pending      []Message        // published, and waiting for the store
-	saving       []Message        // with the store; nil if it is free
-	batchDue     <-chan time.Time // when to hand over the next batch; nil if nothing waits for a time
+	pending      []post           // waiting for the store
+	saving       []post           // with the store; nil if it is free
+	lastBatch    time.Time        // when the store got it
+	batchDue     <-chan time.Time // when the next batch is due; nil if no timer is running
 	presenceDue  <-chan time.Time // when to broadcast the presence; nil while it has not changed
+}
+
+// post is a message on its way to the store, and the client that waits for an answer
+// to it: nil for an announcement.
+type post struct {
+	client  *Client
+	message Message
 }
 
 // departure is what a client's read goroutine sends to the hub when it ends.
@@ -54,27 +68,30 @@ type departure struct {
 
 // NewHub makes a hub whose history begins with the newest messages in the store.
 func NewHub(store *Store, history []Message) *Hub {
-	return &Hub{
+	hub := &Hub{
 		register:   make(chan *Client),
 		unregister: make(chan departure),
-		broadcast:  make(chan Message),
+		posts:      make(chan post),
 		sweep:      make(chan time.Time),
 		oldest:     make(chan chan time.Time),
 		done:       make(chan struct{}),
 		clients:    make(map[*Client]bool),
 		store:      store,
-		lastID:     store.lastID,
 		history:    history,
 	}
+	if len(history) > 0 {
+		hub.lastID = history[len(history)-1].ID
+	}
+	return hub
 }
 
 // Run serves the room until ctx is cancelled. It never waits for a client or for
 // the disk. It returns an error if it has to end before everything is saved.
 func (h *Hub) Run(ctx context.Context) error {
 	for {
-		nextMessage := h.broadcast
+		nextPost := h.posts
 		if len(h.pending) == maxPending {
-			nextMessage = nil // a nil channel is never ready: readers wait, and TCP makes their browsers wait
+			nextPost = nil // a nil channel is never ready: readers wait, and TCP makes their browsers wait
 		}
 		h.stats.pending.Set(int64(len(h.pending) + len(h.saving)))
 		select {
@@ -84,14 +101,14 @@ func (h *Hub) Run(ctx context.Context) error {
 			h.add(client)
 		case d := <-h.unregister:
 			h.remove(d.client, d.reason)
-		case message := <-nextMessage:
-			h.publish(message)
+		case p := <-nextPost:
+			h.accept(p)
 			h.saveNext()
 		case <-h.batchDue:
 			h.batchDue = nil
 			h.saveNext()
-		case <-h.store.saved:
-			h.saving = nil
+		case saved := <-h.store.saved:
+			h.publish(saved)
 			h.saveNext()
 		case now := <-h.sweep:
 			h.deliver([]byte("[]")) // the heartbeat
@@ -125,8 +142,8 @@ func (h *Hub) health() error {
 // oldestMessage returns the time of the oldest message that is not saved, or the zero
 // time.
 func (h *Hub) oldestMessage() time.Time {
-	for _, message := range slices.Concat(h.saving, h.pending) {
-		return message.At // the first one is the oldest
+	if waiting := slices.Concat(h.saving, h.pending); len(waiting) > 0 {
+		return waiting[0].message.At
 	}
 	return time.Time{}
 }
@@ -153,33 +170,46 @@ func (h *Hub) encodedHistory() []byte {
 	return h.historyFrame
 }
 
-// publish delivers the message to all clients immediately. The store saves it a
-// little later.
-func (h *Hub) publish(message Message) {
-	now := time.Now()
-	// A crash or a power cut may lose messages that pages have received, and pages
-	// ignore a message with an id that is not new. The clock makes each new id larger
-	// than the lost ones, unless somebody has set it back.
-	message.ID = max(h.lastID+1, now.UnixMicro())
-	message.At = now.UTC().Truncate(time.Millisecond)
-	h.lastID = message.ID
-	h.stats.messages.Add(1)
-	h.pending = append(h.pending, message)
-	h.history = append(h.history, message)
-	h.history = h.history[max(0, len(h.history)-historySize):]
-	h.historyFrame = nil
-	h.deliver(encode(message)) // once, not once for each client
+// accept puts a message where the next batch collects, unless its sender repeats one that
+// waits already: pages repeat a message if no answer comes.
+func (h *Hub) accept(p post) {
+	if p.client != nil && !h.clients[p.client] {
+		return // the hub has removed the client: its page will repeat the message
+	}
+	if p.message.Ref == "" {
+		p.message.Ref = newRef() // so that a retried batch saves it only once
+	}
+	switch waiting := h.find(p.message.Ref); {
+	case waiting == nil:
+		p.message.At = time.Now().UTC().Truncate(time.Millisecond)
+		h.pending = append(h.pending, p)
+	case waiting.message.Text == p.message.Text:
+		waiting.client = p.client // the older connection may be dead
+	default:
+		h.sendTo(p.client, refusal(errRefUsed, p.message.Ref))
+	}
+}
+
+// find returns the post with this ref that is not saved yet, or nil.
+func (h *Hub) find(ref string) *post {
+	for _, posts := range [][]post{h.saving, h.pending} {
+		for i := range posts {
+			if posts[i].message.Ref == ref {
+				return &posts[i]
+			}
+		}
+	}
+	return nil
 }
 
 // saveNext hands the next batch to the store, if the store is free and the batch is
-// due: a full one at once, another one batchWait after its first message. While one
-// batch is being saved, the next one collects, so the batches are as large as the disk
-// is slow.
+// due: batchWait after the last batch, or earlier if fullBatch messages wait. While one
+// batch is being saved, the next one collects, so a slower disk gets larger batches.
 func (h *Hub) saveNext() {
 	if h.saving != nil || len(h.pending) == 0 {
 		return
 	}
-	if wait := time.Until(h.pending[0].At.Add(batchWait)); wait > 0 && len(h.pending) < maxBatch {
+	if wait := time.Until(h.lastBatch.Add(batchWait)); wait > 0 && len(h.pending) < fullBatch {
 		if h.batchDue == nil {
 			h.batchDue = time.After(wait)
 		}
@@ -191,9 +221,53 @@ func (h *Hub) saveNext() {
 // handOver does not wait: the channel has one place, and the store has taken the
 // last batch out of it.
 func (h *Hub) handOver() {
-	n := min(len(h.pending), maxBatch)
-	h.saving, h.pending = h.pending[:n], slices.Clone(h.pending[n:])
-	h.store.batches <- h.saving
+	var batch []Message
+	size := 0
+	for _, p := range h.pending {
+		size += len(p.message.Text)
+		if size > maxBatch {
+			break // never at the first message: maxText is much smaller
+		}
+		batch = append(batch, p.message)
+	}
+	h.saving, h.pending = h.pending[:len(batch)], h.pending[len(batch):]
+	h.lastBatch = time.Now()
+	h.store.batches <- batch
+}
+
+// publish delivers what the store has saved: all new messages to everyone, in one frame.
+// A message whose id is not new was published before. Its sender has repeated it, so
+// publish sends it to this client alone.
+func (h *Hub) publish(saved []Message) {
+	posts := h.saving
+	h.saving = nil
+	var fresh []Message
+	for i, message := range saved {
+		switch {
+		case message.Text != posts[i].message.Text:
+			h.sendTo(posts[i].client, refusal(errRefUsed, message.Ref))
+		case message.ID > h.lastID:
+			h.lastID = message.ID
+			fresh = append(fresh, message)
+		default:
+			h.sendTo(posts[i].client, message)
+		}
+	}
+	if len(fresh) == 0 {
+		return
+	}
+	h.stats.messages.Add(int64(len(fresh)))
+	h.history = append(h.history, fresh...)
+	h.history = h.history[max(0, len(h.history)-historySize):]
+	h.historyFrame = nil
+	h.deliver(encode(fresh...)) // once, not once for each client
+}
+
+// sendTo queues an element for one client, if it is still in the room.
+func (h *Hub) sendTo(client *Client, element Message) {
+	if h.clients[client] {
+		h.queue(client, encode(element))
+	}
 }
 
 // deliver queues the frame for every client in the room.
@@ -267,18 +341,19 @@ func every(ctx context.Context, interval time.Duration, do func(now time.Time)) 
 	}
 }
 
-// stop removes all clients, and waits until everything is saved, for at most saveWait.
+// stop saves and publishes what waits, and removes all clients.
 func (h *Hub) stop() error {
 	close(h.done)
+	err := h.saveRest()
+	close(h.store.batches)
 	for client := range h.clients {
 		h.remove(client, closeReason{code: closeGoingAway, text: "the server stops"})
 	}
-	defer close(h.store.batches)
-	return h.saveRest()
+	return err
 }
 
-// saveRest saves one batch after the other. It returns an error that says how many
-// messages are left.
+// saveRest saves and publishes one batch after the other, for at most saveWait. If that is
+// not enough, it returns an error with the number of messages that nobody has seen.
 func (h *Hub) saveRest() error {
 	deadline := time.After(saveWait)
 	for {
@@ -289,8 +364,8 @@ func (h *Hub) saveRest() error {
 			return nil
 		}
 		select {
-		case <-h.store.saved:
-			h.saving = nil
+		case saved := <-h.store.saved:
+			h.publish(saved)
 		case <-deadline:
 			return fmt.Errorf("%d messages are not saved: %w", len(h.saving)+len(h.pending), h.store.lastError())
 		}

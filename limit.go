@@ -7,7 +7,7 @@ import (
 
 const burst = 10 // frames that a client may send at once, after a pause
 
-var errTooFast = errors.New("not sent: this was too fast, please wait a moment")
+var errTooFast = errors.New("not sent yet: this was too fast, please wait a moment")
 
 // limiter is a token bucket. Every frame takes a token out, rate tokens a second
 // come in, and the bucket holds at most burst tokens. So a person can say several

@@ -91,15 +91,16 @@ func TestMessagesOverRateLimitAreDropped(t *testing.T) {
 // Refusing a frame does not make it free: the server still has to read it. So it
 // reads more slowly, and the client has to wait.
 func TestFloodingClientIsThrottled(t *testing.T) {
-	for _, frame := range []string{`{"text":"flood"}`, `{}`} {
+	large := `{"text":"` + strings.Repeat("x", 16<<10) + `"}` // 16 KB take longer to parse
+	for frame, pause := range map[string]time.Duration{`{"text":"flood"}`: floodWait, `{}`: floodWait, large: 9 * floodWait} {
 		synctest.Test(t, func(t *testing.T) {
 			ann := startLimitedServer(t).join("ann")
 			start := time.Now()
 			for range 1000 {
 				ann.send(frame)
 			}
-			if took, least := time.Since(start), 900*floodWait; took < least {
-				t.Errorf("to send %s a thousand times took %v, want at least %v", frame, took, least)
+			if took, least := time.Since(start), 600*pause; took < least {
+				t.Errorf("to send %.20s a thousand times took %v, want at least %v", frame, took, least)
 			}
 		})
 	}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -26,6 +28,11 @@ type Message struct {
 	Name string    `json:"name,omitempty"`
 	Text string    `json:"text,omitempty"`
 	At   time.Time `json:"at,omitzero"` // UTC, in milliseconds; chat and announcement only
+
+	// Ref is the idempotency key: its sender makes it up, and never uses it for another
+	// text. An error has the ref of the text that it is about.
+	Ref   string `json:"ref,omitempty"`
+	Retry int    `json:"retry,omitempty"` // of an error: seconds after which the same text may be sent again; 0 means never
 }
 
 // encode makes a frame.
@@ -43,6 +50,7 @@ func encode[E Message | presence](elements ...E) []byte {
 type request struct {
 	kind requestKind
 	text string // the name, or what to say
+	ref  string // of what to say; may be missing
 }
 
 type requestKind int
@@ -50,7 +58,7 @@ type requestKind int
 const (
 	alive requestKind = iota // {}: still here
 	join                     // {"name":"ada"}
-	say                      // {"text":"hello"}
+	say                      // {"text":"hello","ref":"k3Jd…"}, or without the ref
 )
 
 // parse returns what a frame asks for. Its errors are for the person at the
@@ -61,21 +69,37 @@ func parse(frame []byte) (request, error) {
 	if json.Unmarshal(frame, &fields) != nil || fields == nil || !utf8.Valid(frame) {
 		return request{}, errNotUnderstood
 	}
-	name, text := fields["name"], fields["text"]
+	name, text, ref := fields["name"], fields["text"], fields["ref"]
 	switch {
 	case len(fields) == 0:
 		return request{kind: alive}, nil
 	case len(fields) == 1 && name != nil:
 		name, err := checkName(strings.TrimSpace(*name))
-		return request{join, name}, err
+		return request{kind: join, text: name}, err
 	case len(fields) == 1 && text != nil:
 		text, err := checkText(*text)
-		return request{say, text}, err
+		return request{say, text, ""}, err
+	case len(fields) == 2 && text != nil && ref != nil && isRef(*ref):
+		text, err := checkText(*text)
+		return request{say, text, *ref}, err // the error and the ref: the answer names the ref
 	}
 	return request{}, errNotUnderstood
 }
 
-var errNotUnderstood = errors.New(`not understood: send {"name":"ada"} to join, {"text":"hello"} to speak`)
+var errNotUnderstood = errors.New(`not understood: send {"name":"ada"} to join, {"text":"hello"} or {"text":"hello","ref":"r1"} to speak`)
+
+// isRef reports whether a ref has 1 to 64 of the allowed characters.
+func isRef(ref string) bool {
+	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+	return 0 < len(ref) && len(ref) <= 64 && strings.Trim(ref, allowed) == ""
+}
+
+// newRef makes a ref for a message that comes without one. The time at its beginning
+// keeps new refs together in the database's index: if they were spread over all of it,
+// each save would change many pages of the file.
+func newRef() string {
+	return strconv.FormatInt(time.Now().UnixMilli(), 36) + rand.Text()
+}
 
 func checkName(name string) (string, error) {
 	switch {

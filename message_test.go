@@ -14,6 +14,7 @@ func TestParse(t *testing.T) {
 		frame string
 		kind  requestKind
 		text  string
+		ref   string
 		err   string
 	}{
 		{frame: `{"name":"ada"}`, kind: join, text: "ada"},
@@ -30,6 +31,17 @@ func TestParse(t *testing.T) {
 		{frame: `{"text":null}`, err: notUnderstood},
 		{frame: `{"text":1}`, err: notUnderstood},
 		{frame: `{"TEXT":"hello"}`, err: notUnderstood},
+		{frame: `{"text":"hello","ref":"k3Jd-_9"}`, kind: say, text: "hello", ref: "k3Jd-_9"},
+		{frame: `{"ref":"` + strings.Repeat("r", 64) + `","text":"hello"}`, kind: say, text: "hello", ref: strings.Repeat("r", 64)},
+		{frame: `{"ref":"` + strings.Repeat("r", 65) + `","text":"hello"}`, err: notUnderstood},
+		{frame: `{"text":"hello","ref":""}`, err: notUnderstood},
+		{frame: `{"text":"hello","ref":null}`, err: notUnderstood},
+		{frame: `{"text":"hello","ref":"r 1"}`, err: notUnderstood},
+		{frame: `{"text":"hello","ref":"é"}`, err: notUnderstood},
+		{frame: `{"ref":"r1"}`, err: notUnderstood},
+		{frame: `{"name":"ada","ref":"r1"}`, err: notUnderstood},
+		{frame: `{"text":"hello","ref":"r1","name":"ada"}`, err: notUnderstood},
+		{frame: `{"text":"","ref":"r1"}`, ref: "r1", err: "nothing to read"}, // the error goes to the ref
 		{frame: `{"text":"hello","id":"1"}`, err: notUnderstood},
 		{frame: `{"name":"ada","text":"hello"}`, err: notUnderstood},
 		{frame: `{"colour":"red"}`, err: notUnderstood},
@@ -43,10 +55,10 @@ func TestParse(t *testing.T) {
 	} {
 		got, err := parse([]byte(test.frame))
 		if test.err != "" {
-			if err == nil || !strings.Contains(err.Error(), test.err) {
-				t.Errorf("parse(%q) returned error %v, want one that contains %q", test.frame, err, test.err)
+			if err == nil || !strings.Contains(err.Error(), test.err) || got.ref != test.ref {
+				t.Errorf("parse(%q) returned error %v and ref %q, want an error that contains %q, and ref %q", test.frame, err, got.ref, test.err, test.ref)
 			}
-		} else if want := (request{test.kind, test.text}); err != nil || got != want {
+		} else if want := (request{test.kind, test.text, test.ref}); err != nil || got != want {
 			t.Errorf("parse(%q) is %+v (error: %v), want %+v", test.frame, got, err, want)
 		}
 	}
@@ -96,7 +108,7 @@ func TestNamesAreValidated(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := parse(frame)
-		if want == "" && (err != nil || got != request{join, strings.TrimSpace(name)}) {
+		if want == "" && (err != nil || got != request{kind: join, text: strings.TrimSpace(name)}) {
 			t.Errorf("the name %q: parse returned %+v and error %v, want the name without spaces around it", name, got, err)
 		}
 		if want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"embed"
-	"errors"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -97,12 +96,7 @@ func serveHistory(store *Store, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	messages, err := store.HistoryBefore(r.Context(), before)
-	switch {
-	case errors.Is(err, errNotSaved):
-		w.Header().Set("Retry-After", "1") // seconds
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	case err != nil:
+	if err != nil {
 		if r.Context().Err() == nil { // else nobody waits for the answer any more
 			slog.Error("cannot answer", "path", r.URL.Path, "error", err)
 		}

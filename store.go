@@ -29,28 +29,35 @@ CREATE TABLE IF NOT EXISTS messages (
 	at   INTEGER NOT NULL -- milliseconds since 1970, UTC
 ) STRICT`
 
+// addRef makes the database refuse a second message with the same ref. Older messages
+// have none. (SQLite cannot add a column that is UNIQUE, hence the index.)
+const addRef = `
+ALTER TABLE messages ADD COLUMN ref TEXT;
+CREATE UNIQUE INDEX messages_ref ON messages (ref) WHERE ref IS NOT NULL`
+
 // schemaVersion is the number of the schema. SQLite keeps one in the file for this
 // purpose: user_version.
-const schemaVersion = 1
+const schemaVersion = 2
 
 const (
-	insert = "INSERT INTO messages (id, kind, name, text, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-	query  = "SELECT id, kind, name, text, at FROM messages "
+	insert   = "INSERT INTO messages (id, kind, name, text, at, ref) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (ref) WHERE ref IS NOT NULL DO NOTHING"
+	newestID = "SELECT coalesce(max(id), 0) FROM messages"
+	query    = "SELECT id, kind, name, text, at, coalesce(ref, '') FROM messages "
 )
 
 // Store keeps the messages in an SQLite database. Run is the only goroutine that
-// writes to it.
+// writes to it. It gives each message its id, in the transaction that saves it.
 type Store struct {
 	path    string
 	file    os.FileInfo // what was at path when the store was opened
 	db      *sql.DB
 	reading *sql.DB // a second handle to the same file, so that reads and writes do not wait for each other
-	lastID  int64   // of the newest message when the store was opened
+	lastID  int64   // the last id that save has given out; only save touches it
 
 	// One place in each channel: the hub hands over a batch only after it has taken back
 	// the last one, so neither ever waits for the other.
 	batches chan []Message // from the hub; only the hub closes it
-	saved   chan struct{}  // back to the hub, once for each batch
+	saved   chan []Message // back to the hub: the batch as the database has it
 
 	failure      atomic.Pointer[error] // why the last attempt to save failed; nil if it succeeded
 	savedBatches expvar.Int            // since the start
@@ -61,10 +68,10 @@ type Store struct {
 // no such file. If the file is not a database, OpenStore returns an error and does
 // not change the file. The database of a newer program is an error, too.
 func OpenStore(path string) (*Store, error) {
-	// With synchronous=NORMAL, a crash of this program loses no saved message, but a
-	// power cut may lose the last ones. (The driver ignores a misspelt option, so a
+	// With synchronous=FULL, a commit waits until the disk has the batch, so that not even a
+	// power cut loses what people have seen. (The driver ignores a misspelt option, so a
 	// test reads the settings back.)
-	options := "?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=500&_txlock=immediate"
+	options := "?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=500&_txlock=immediate"
 	source := "file:" + url.PathEscape(path) + options
 	db, err := sql.Open("sqlite", source)
 	if err != nil {
@@ -77,11 +84,8 @@ func OpenStore(path string) (*Store, error) {
 	db.SetMaxOpenConns(1)      // SQLite allows only one writer at a time
 	reading.SetMaxOpenConns(2) // two may read at the same time; a third waits
 
-	store := &Store{path: path, db: db, reading: reading, batches: make(chan []Message, 1), saved: make(chan struct{}, 1)}
+	store := &Store{path: path, db: db, reading: reading, batches: make(chan []Message, 1), saved: make(chan []Message, 1)}
 	if err = store.migrate(); err == nil { // the first use of the file: sql.Open has not touched it
-		err = db.QueryRow("SELECT coalesce(max(id), 0) FROM messages").Scan(&store.lastID)
-	}
-	if err == nil {
 		store.file, err = os.Stat(path)
 	}
 	if err != nil {
@@ -113,6 +117,13 @@ func (s *Store) migrate() error {
 	if _, err := tx.Exec(schema); err != nil {
 		return err
 	}
+	var newest int64
+	if err := tx.QueryRow(newestID).Scan(&newest); err == nil && newest > 0 {
+		slog.Info("updating the database of an older program; this may take some seconds", "database", s.path)
+	}
+	if _, err := tx.Exec(addRef); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(query + "LIMIT 0"); err != nil { // a table that lacks a column is an error
 		return err
 	}
@@ -129,7 +140,7 @@ func (s *Store) Run(ctx context.Context) {
 		if s.saveUntilDone(ctx, batch) != nil {
 			return
 		}
-		s.saved <- struct{}{}
+		s.saved <- batch
 	}
 }
 
@@ -173,19 +184,35 @@ func (s *Store) Close() error {
 	return errors.Join(s.reading.Close(), s.db.Close())
 }
 
-// save saves all messages or none, in one transaction. A message may be in the
-// database already, because the attempt before only seemed to fail. Saving it again
-// changes nothing. When ctx ends, save gives up, even while it waits for a lock.
+// save saves all messages or none, in one transaction, and replaces each message in batch
+// by the one that the database then has for its ref. Usually that is the same message with
+// its new id. But the ref may be in the database already: the sender repeats the message,
+// or the last attempt reported an error although it succeeded. Then the older message
+// stays. When ctx ends, save gives up, even while it waits for a lock.
 func (s *Store) save(ctx context.Context, batch []Message) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	for _, m := range batch {
-		if _, err := tx.ExecContext(ctx, insert, m.ID, m.Kind, m.Name, m.Text, m.At.UnixMilli()); err != nil {
+	var last int64
+	if err := tx.QueryRowContext(ctx, newestID).Scan(&last); err != nil {
+		return err
+	}
+	last = max(last, s.lastID) // another process may have saved messages, or deleted the newest
+	for i, m := range batch {
+		m.ID = max(last+1, time.Now().UnixMicro()) // the clock may stand still, or be set back
+		result, err := tx.ExecContext(ctx, insert, m.ID, m.Kind, m.Name, m.Text, m.At.UnixMilli(), m.Ref)
+		if err != nil {
 			return err
 		}
+		if inserted, _ := result.RowsAffected(); inserted == 0 {
+			if m, err = scan(tx.QueryRowContext(ctx, query+"WHERE ref = ?", m.Ref)); err != nil {
+				return err
+			}
+		}
+		batch[i] = m
+		last = max(last, m.ID)
 	}
 	if err := tx.Commit(); err != nil {
 		return err
@@ -193,6 +220,7 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 	if err := s.checkFile(); err != nil {
 		return err
 	}
+	s.lastID = last
 	s.savedBatches.Add(1)
 	s.batchSizes.Add(strconv.Itoa(len(batch)), 1)
 	return nil

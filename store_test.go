@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,11 +20,11 @@ func TestHistoryReturnsNewestMessagesOldestFirst(t *testing.T) {
 	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
 	at := time.Date(2026, 7, 1, 12, 30, 5, 250e6, time.UTC)
 	var batch []Message
-	for id := range historySize + 10 {
-		batch = append(batch, Message{ID: int64(id), Kind: "chat", Name: "ann", Text: fmt.Sprint("message ", id), At: at})
+	for n := range historySize + 10 {
+		batch = append(batch, Message{Kind: "chat", Name: "ann", Text: fmt.Sprint("message ", n), At: at, Ref: fmt.Sprint("r", n)})
 	}
 	for range 2 { // the second time is a retry after a save that only seemed to fail
-		if err := store.save(t.Context(), batch); err != nil {
+		if err := store.save(t.Context(), slices.Clone(batch)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -34,8 +36,9 @@ func TestHistoryReturnsNewestMessagesOldestFirst(t *testing.T) {
 		t.Fatalf("the history has %d messages, want %d", len(history), historySize)
 	}
 	for i, got := range history {
-		want := Message{ID: int64(i + 10), Kind: "chat", Name: "ann", Text: fmt.Sprint("message ", i+10), At: at}
-		if got != want {
+		want := batch[i+10]
+		want.ID = got.ID
+		if got != want || i > 0 && got.ID <= history[i-1].ID {
 			t.Errorf("message %d is %+v, want %+v", i, got, want)
 		}
 	}
@@ -45,7 +48,7 @@ func TestHistoryReturnsNewestMessagesOldestFirst(t *testing.T) {
 // database for each value.
 func TestDatabaseOptionsTakeEffect(t *testing.T) {
 	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "1", "busy_timeout": "500"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "busy_timeout": "500"} {
 		var got string
 		if err := store.db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %q (error: %v), want %q", pragma, got, err, want)
@@ -146,7 +149,7 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 // A receive from a closed channel returns an empty batch.
 func TestShutdownSavesNoEmptyMessages(t *testing.T) {
 	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
-	store.batches <- []Message{{ID: 1, Kind: "chat", Name: "ann", Text: "hello", At: time.Now()}}
+	store.batches <- []Message{{Kind: "chat", Name: "ann", Text: "hello", At: time.Now(), Ref: "r1"}}
 	close(store.batches)
 	store.Run(t.Context())
 	history, err := store.History()
@@ -161,12 +164,13 @@ func TestLastBatchIsTriedUntilItIsSaved(t *testing.T) {
 		ann := server.join("ann")
 		server.store.setReadOnly(t, true)
 		ann.says("hello")
-		ann.hears("ann: hello")
+		synctest.Wait()
 		time.AfterFunc(saveWait/2, func() { server.store.setReadOnly(t, false) })
 		server.stop()
 		if saved := server.countSaved(t); saved != 1 {
 			t.Errorf("the database has %d messages, want 1", saved)
 		}
+		ann.hears("ann: hello")
 	})
 }
 
@@ -206,7 +210,7 @@ func TestMissingDatabaseFileIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeFile(t, path, "another file")
-	if err := store.save(t.Context(), []Message{{ID: 1, Kind: "chat", Name: "ann", Text: "hello"}}); err == nil {
+	if err := store.save(t.Context(), []Message{{Kind: "chat", Name: "ann", Text: "hello", Ref: "r1"}}); err == nil {
 		t.Error("a batch went into a deleted file, and save returned no error")
 	}
 }
@@ -224,21 +228,21 @@ func TestDatabasePathMayContainSpecialCharacters(t *testing.T) {
 // BenchmarkSave measures how many messages a second the store saves, one at a time and in
 // full batches.
 func BenchmarkSave(b *testing.B) {
-	for _, size := range []int{1, maxBatch} {
+	for _, size := range []int{1, maxPending} {
 		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
 			store := openStore(b, filepath.Join(b.TempDir(), "chat.db"))
 			batch := make([]Message, size)
-			var id int64
+			saved := 0
 			for b.Loop() {
 				for i := range batch {
-					id++
-					batch[i] = Message{ID: id, Kind: "chat", Name: "ann", Text: "hello everybody", At: time.Now()}
+					batch[i] = Message{Kind: "chat", Name: "ann", Text: "hello everybody", At: time.Now(), Ref: newRef()}
 				}
 				if err := store.save(b.Context(), batch); err != nil {
 					b.Fatal(err)
 				}
+				saved += size
 			}
-			b.ReportMetric(float64(id)/b.Elapsed().Seconds(), "messages/s")
+			b.ReportMetric(float64(saved)/b.Elapsed().Seconds(), "messages/s")
 		})
 	}
 }
@@ -308,11 +312,131 @@ func TestShutdownReportsUnsavedMessages(t *testing.T) {
 			}
 		})
 		for range 2 {
-			hub.broadcast <- Message{Kind: "chat", Name: "ann", Text: "hello"}
+			hub.posts <- post{message: Message{Kind: "chat", Name: "ann", Text: "hello"}}
 		}
 		cancel()
 		time.Sleep(stopTimeout)
 		tx.Rollback()
 		running.Wait()
 	})
+}
+
+// While the disk is full, nobody sees what waits, and it does not help to say it again.
+// When there is room again, everybody sees all of it, in order.
+func TestFullDiskShowsNothingThatIsNotSaved(t *testing.T) {
+	const texts = 5
+	filler := strings.Repeat("💾", maxText-10) // 8 KB, so that each text needs a new page of the database
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		ann, bob := server.join("ann"), server.join("bob")
+		numbers := func(b *browser) (heard []string) { // without the filler
+			for _, words := range b.heard() {
+				number, _, _ := strings.Cut(words, " 💾")
+				heard = append(heard, number)
+			}
+			return heard
+		}
+		server.store.setMaxPages(t, 1) // SQLite takes the present number if it is larger
+		var want []string
+		for range 2 { // the second time, ann repeats everything
+			want = nil
+			for n := range texts {
+				ann.posts(fmt.Sprint("r", n), fmt.Sprint(n, " ", filler))
+				want = append(want, fmt.Sprint("ann: ", n))
+			}
+		}
+		time.Sleep(unhealthy + time.Second)
+		eve := server.join("eve")
+		synctest.Wait()
+		for _, b := range []*browser{ann, bob, eve} {
+			if heard := numbers(b); len(heard) > 0 {
+				t.Errorf("the disk is full, but %s received %q", b.name, heard)
+			}
+		}
+		if err := server.hub.health(); err == nil || !strings.Contains(err.Error(), "disk is full") {
+			t.Errorf("health returned %v, want that the disk is full", err)
+		}
+
+		server.store.setMaxPages(t, math.MaxInt32)
+		time.Sleep(2 * retryWait)
+		if err := server.hub.health(); err != nil {
+			t.Errorf("there is room again, but health returned %v", err)
+		}
+		for _, b := range []*browser{ann, bob, eve} {
+			if heard := numbers(b); !slices.Equal(heard, want) {
+				t.Errorf("there is room again, and %s received %q, want %q", b.name, heard, want)
+			}
+		}
+		server.stop()
+		if saved := server.countSaved(t); saved != texts {
+			t.Errorf("the database has %d messages, want %d", saved, texts)
+		}
+	})
+}
+
+// setMaxPages is the size of the disk, in pages of the database.
+func (s *Store) setMaxPages(t *testing.T, pages int) {
+	t.Helper()
+	if _, err := s.db.Exec(fmt.Sprint("PRAGMA max_page_count = ", pages)); err != nil {
+		t.Error(err)
+	}
+}
+
+// A person with the sqlite3 command can lock the database for longer than the store waits
+// for a lock. Until then, nobody sees what waits, but people can join and read.
+func TestLockedDatabaseLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
+		server := startServer(t)
+		ann, bob := server.join("ann"), server.join("bob")
+		ann.says("before")
+		ann.hears("ann: before")
+		bob.hears("ann: before")
+
+		unlock := lockDatabase(t, server.path)
+		ann.says("one")
+		bob.says("two")
+		time.Sleep(unhealthy) // several attempts: each waits half a second for the lock
+		log.contains(t, "database is locked")
+		eve := server.join("eve")
+		eve.hears("ann: before")
+		synctest.Wait()
+		for _, b := range []*browser{ann, bob, eve} {
+			if heard := b.heard(); len(heard) > 0 {
+				t.Errorf("the database is locked, but %s received %q", b.name, heard)
+			}
+		}
+
+		unlock()
+		time.Sleep(time.Second)
+		want := ann.heard()
+		slices.Sort(want)
+		if !slices.Equal(want, []string{"ann: one", "bob: two"}) {
+			t.Errorf("the database is unlocked, and ann received %q, want one and two", want)
+		}
+		server.stop()
+		if saved := server.countSaved(t); saved != 3 {
+			t.Errorf("the database has %d messages, want 3", saved)
+		}
+	})
+}
+
+// lockDatabase does what another process can do: it begins to write, and does not end.
+func lockDatabase(t *testing.T, path string) (unlock func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path+"?_txlock=immediate&_busy_timeout=5000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := db.Begin()
+	if err != nil {
+		db.Close()
+		t.Fatal(err)
+	}
+	unlock = func() {
+		tx.Rollback()
+		db.Close()
+	}
+	t.Cleanup(unlock) // for the second time, unless the test has failed before
+	return unlock
 }

@@ -45,14 +45,6 @@ scenario("many empty lines take no more room than two", { sizes: everySize }, as
   await ada.waitFor(() => [...document.querySelectorAll("#messages a")].map((link) => link.textContent).join() ===
     "https://go.dev/a,https://go.dev/b");
   await ada.fits();
-
-  // The text itself stays as it is, or the page would take its own for another one.
-  for (const [i, text] of [`one${"\u2028".repeat(9)}two`, "three"].entries()) {
-    await ada.says(text);
-    await server.gets({ text });
-    server.sends(chat(i + 10, "ada", text.replaceAll("\u2028", "\n")));
-  }
-  await ada.sees("ada: one\n\n\ntwo", "ada: three");
 });
 
 scenario("a screen reader reads the name with each message of a group", async ({ openStage }) => {

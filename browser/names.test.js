@@ -4,12 +4,10 @@ import assert from "node:assert/strict";
 import { everySize, scenario } from "./lib/scenario.js";
 
 const maxName = 32; // characters
-const maxText = 2000;
 const tooLongName = "this name is too long: at most 32 characters are allowed";
 const hiddenInName = "a name may not contain control or invisible characters";
 const emptyName = "a name needs at least one visible character";
 const serverName = "this name is the server's own: please choose another";
-const tooLongText = (length) => `too long: ${length} characters, at most 2000 are allowed`;
 
 scenario("a name is asked for once", async ({ openRoom }) => {
   const room = await openRoom();
@@ -74,42 +72,6 @@ scenario("a name given while the server is away is enough", async ({ openRoom })
   await ada.says("only");
   await ada.sees("ada: once", "ada: only");
   await ada.shows(2); // none of them twice
-});
-
-scenario("a text that is too long is given back", { sizes: everySize }, async ({ openRoom }) => {
-  const room = await openRoom();
-  const ada = await room.visitor("ada");
-  const bob = await room.visitor("bob");
-  const long = `${"long ".repeat(400)}!`;
-  await ada.says(long);
-  await isTold(ada, "Message", "#text", tooLongText(long.length));
-  await ada.hasWritten(long);
-  await ada.isOn("#text");
-  await ada.fits();
-
-  await ada.isConnected();
-  await ada.replaces("#text", "short");
-  await ada.presses("Enter");
-  await ada.sees("ada: short");
-  await ada.waitFor(() => !document.getElementById("text-error").checkVisibility());
-  await bob.sees("ada: short");
-  await bob.waitFor(() => document.querySelectorAll("#messages .chat").length === 1);
-});
-
-// The server sends at most one error a second, and does not answer the second
-// text: a page that waited for this answer would never send again.
-scenario("a text can be refused twice", async ({ openRoom }) => {
-  const ada = await (await openRoom()).visitor("ada");
-  const long = "a".repeat(maxText + 1);
-  await ada.says(long);
-  await ada.hasWritten(long);
-  await ada.presses("Enter");
-  await ada.hasWritten(long);
-
-  await ada.isConnected();
-  await ada.replaces("#text", "short");
-  await ada.presses("Enter");
-  await ada.sees("ada: short");
 });
 
 scenario("joining needs no mouse", { sizes: everySize }, async ({ openRoom }) => {

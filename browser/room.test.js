@@ -66,32 +66,18 @@ scenario("the page asks nobody but its server", async ({ openRoom }) => {
   }
 });
 
-scenario("while the server is away the text stays", async ({ openRoom }) => {
+scenario("while the server is away the text in the box stays", async ({ openRoom }) => {
   const room = await openRoom();
   const ada = await room.visitor("ada");
   ada.expects("ws://"); // attempts that fail
   await ada.types("half a sen");
   await room.stop();
   await ada.isDisconnected();
-  await ada.types("tence");
-  await ada.presses("Enter");
-  await ada.clicks("#compose button");
-  await ada.hasWritten("half a sentence");
-
   await room.start();
   await ada.isConnected(); // by itself
-  await ada.clicks("#text");
+  await ada.types("tence");
   await ada.presses("Enter");
   await ada.sees("ada: half a sentence");
-});
-
-scenario("a text with unusual line breaks is confirmed", async ({ openRoom }) => {
-  const room = await openRoom();
-  const ada = await room.visitor("ada");
-  await ada.says("one\u2028two");
-  await ada.sees("ada: one\ntwo");
-  await ada.says("three");
-  await ada.sees("ada: one\ntwo", "ada: three");
 });
 
 scenario("people chat over a slow network", async ({ openRoom }) => {
@@ -126,8 +112,7 @@ scenario("a person who talks too fast loses nothing", { sizes: everySize }, asyn
   const bob = await room.visitor("bob");
   for (let n = 1; n < burst; n++) await ada.says(String(n)); // one went for the name
   await ada.says("one too many");
-  await ada.reads("#text-error", "not sent: this was too fast, please wait a moment");
-  await ada.hasWritten("one too many");
+  await ada.waitsWith("one too many: not sent yet: this was too fast, please wait a moment");
   await ada.fits();
   await bob.says("go on");
   await ada.sees(`ada: ${burst - 1}`, "bob: go on"); // still connected

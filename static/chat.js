@@ -1,47 +1,46 @@
-// The two forms, and what each element of a frame means.
+// The form that asks for a name, and what each element of a frame means.
 
 import { send, start, stop, welcomed } from "./connection.js";
-import { add, beQuiet, lastId, leaveGap, toEnd } from "./list.js";
+import { add, beQuiet, lastId, leaveGap } from "./list.js";
 import { loadOlder } from "./older.js";
+import { confirm, refuse, sendAs } from "./outbox.js";
 import { hidePresence, showPresence } from "./presence.js";
+import { recall, remember } from "./storage.js";
 
 const { join, compose } = document.forms;
 const [nameField] = join.elements;
-const [text, sendButton] = compose.elements;
-const [nameError, textError] = document.querySelectorAll(".error");
+const [text] = compose.elements;
+const nameError = document.getElementById("name-error");
 const title = document.title;
 
 let joined = false; // the server has said welcome on this connection
-let unconfirmed = ""; // our text, until the server sends it back
-let givenBack = false; // whether that text is in the box again, because the connection was lost
 let entered = false; // whether the first history is on the page
 let missed = 0; // messages that arrived while the page was hidden
 
 // The page asks for the name once, and remembers it for the next visit.
-let myName = localStorage.getItem("name") ?? "";
+let myName = recall("localStorage", "name") ?? "";
 if (myName === "") askName("");
 else enter();
 
 join.onsubmit = (event) => {
   event.preventDefault(); // or the browser would load a new page
-  myName = nameField.value;
-  join.hidden = true; // or a second Enter would open a second connection
+  myName = nameField.value.trim();
   enter();
 };
 
+// The person may write before the page is connected.
 function enter() {
+  sendAs(myName, false);
+  join.hidden = true; // or a second Enter would open a second connection
+  compose.hidden = false;
+  text.focus();
   start({ opened: () => send({ name: myName }), received, lost });
 }
 
 function lost() {
-  setJoined(false);
+  joined = false;
+  sendAs(myName, false);
   hidePresence();
-  giveBack();
-}
-
-function setJoined(yes) {
-  joined = yes;
-  sendButton.disabled = !yes;
 }
 
 // After the welcome, the server sends the history in one frame. If all of it is
@@ -54,7 +53,7 @@ function received(elements) {
   history.forEach(receive);
   if (!entered) setMissed(0); // these messages are old: nobody has missed them
   entered = true;
-  if (givenBack) setUnconfirmed(""); // a text that did not arrive is in the box again
+  sendAs(myName, true);
   loadOlder();
 }
 
@@ -64,24 +63,21 @@ function receive(element) {
     case "chat":
     case "announcement": return show(element);
     case "here": return showPresence(element);
-    case "error": return joined ? refused(element.text) : askName(element.text);
+    case "error": return joined ? refuse(element) : askName(element.text);
   }
 }
 
 function welcome(name) {
   myName = name;
-  localStorage.setItem("name", name);
+  remember("localStorage", "name", name);
   welcomed(name);
-  setJoined(true);
-  join.hidden = true;
-  compose.hidden = false;
-  if (!entered || document.activeElement === document.body) text.focus(); // but not while somebody reads the log
+  joined = true;
 }
 
+// The answer to a repeated text has an old id, and add ignores it. confirm must not.
 function show(message) {
-  if (!add(message)) return;
-  if (message.name === myName && message.text === unconfirmed) confirmed();
-  if (document.hidden) setMissed(missed + 1);
+  const mine = confirm(message.ref);
+  if (add(message, mine) && document.hidden && !mine) setMissed(missed + 1);
 }
 
 document.addEventListener("visibilitychange", () => setMissed(0));
@@ -94,55 +90,9 @@ function setMissed(count) {
 // askName also shows why the server refused the last name.
 function askName(error) {
   stop();
-  setJoined(false);
   compose.hidden = true;
   join.hidden = false;
   nameField.value = myName;
   nameError.textContent = error;
   nameField.focus();
-}
-
-// When the server sends a text back, everyone has it. Until then the page keeps
-// the text, and sends no other.
-compose.onsubmit = (event) => {
-  event.preventDefault();
-  if (!joined || unconfirmed !== "" || text.value.trim() === "") return;
-  send({ text: text.value });
-  // As the server sends it back: without half an emoji, and with one kind of line break.
-  setUnconfirmed(text.value.toWellFormed().replace(/[\u2028\u2029]/g, "\n"));
-  text.value = "";
-  textError.textContent = "";
-  text.focus(); // also after a click on the button
-  toEnd();      // to see the message arrive
-};
-
-// The server sends at most one error a second. It would refuse a text within the
-// next second without a word, so the page sends none.
-function refused(error) {
-  textError.textContent = error;
-  sendButton.disabled = true;
-  setTimeout(() => sendButton.disabled = !joined, 1100);
-  giveBack();
-  setUnconfirmed("");
-}
-
-function giveBack() {
-  if (givenBack || unconfirmed === "") return;
-  text.value = [unconfirmed, text.value].filter(Boolean).join(" ");
-  givenBack = true;
-}
-
-// If the text is in the box again, take it out, so that nobody sends it twice. What
-// the person typed after it stays.
-function confirmed() {
-  if (givenBack && text.value.startsWith(unconfirmed)) {
-    text.value = text.value.slice(unconfirmed.length).trimStart();
-  }
-  setUnconfirmed("");
-}
-
-function setUnconfirmed(words) {
-  unconfirmed = words;
-  givenBack = false;
-  sendButton.ariaBusy = words !== "";
 }

@@ -7,7 +7,7 @@ const [messages] = log.children;
 const news = document.getElementById("news");
 
 export let lastId = 0; // of the newest message, also of one that is kept aside
-let newest; // the newest message in the list
+export let newest; // the newest message in the list
 export let oldest; // the first message on the page
 let oldestItems; // the elements that show it
 let unseen = 0; // messages that arrived while the reader was further up
@@ -21,20 +21,22 @@ log.onscroll = () => {
   if (aside) toEnd();
 };
 
-// add reports whether the message is new to the page.
-export function add(message) {
+// add reports whether the message is new to the page. If it is mine, the reader knows
+// it from the outbox, and a screen reader has read it out there.
+export function add(message, mine) {
   if (message.id <= lastId) return false;
   lastId = message.id;
   const following = atEnd();
   if (aside) aside.push(message);
-  else append(message);
+  else append(message, mine);
   if (following) toEnd();
-  else showNews(unseen + 1);
+  else if (!mine) showNews(unseen + 1);
   return true;
 }
 
-function append(message) {
+function append(message, mine) {
   const items = build(message, newest);
+  if (mine) items.at(-1).ariaLive = "off";
   keepInPlace(() => messages.append(...items));
   oldest ??= message;
   oldestItems ??= items;
@@ -54,7 +56,7 @@ function startAnew() {
   aside = newest = oldest = oldestItems = undefined;
   beQuiet();
   messages.replaceChildren();
-  list.forEach(append);
+  list.forEach((message) => append(message));
 }
 
 // addOlder builds the oldest message again, because it may now continue a day or a
@@ -70,7 +72,7 @@ export function addOlder(older) {
 }
 
 // What someone reads further up stays in place, although its distance from the end changes.
-function keepInPlace(change) {
+export function keepInPlace(change) {
   const { scrollTop, scrollHeight } = log;
   change();
   if (scrollTop < 0) log.scrollTop = scrollTop + scrollHeight - log.scrollHeight;
@@ -109,7 +111,7 @@ export function beQuiet() {
 
 // build makes the item for a message, and lines above it if another day begins, or if
 // it is the first one after a gap. For the first message, the day before is today.
-function build(message, before) {
+export function build(message, before) {
   const at = new Date(message.at);
   const time = part("time", at.toLocaleTimeString([], { timeStyle: "short" }));
   time.dateTime = message.at;
@@ -139,7 +141,7 @@ function dayOf(at) {
 
 // A group has one name and time above it. Two people with the same name look like
 // one person here, as everywhere: names prove nothing.
-function sameGroup(message, before) {
+export function sameGroup(message, before) {
   const apart = Math.abs(new Date(message.at) - new Date(before?.at)); // milliseconds
   return message.name === before?.name && message.kind === before.kind && apart < 5 * 60 * 1000;
 }

@@ -11,10 +11,7 @@ import { patience } from "./patience.js";
 export class Person {
   requests = []; // the address of every request
   #problems = [];
-  // Parts of problems that belong to the scenario. This one belongs to all: the
-  // store is a little behind the room, so a page may ask for messages older than
-  // one that is not saved yet. The server answers 503, and the page asks again.
-  #expected = ["/history?before="];
+  #expected = []; // parts of problems that belong to the scenario
   #cover; // the tab in front of the page
 
   static async enter(scene, origin) {
@@ -132,6 +129,16 @@ export class Person {
     await this.page.click(selector);
   }
 
+  // chooses clicks on a button beside a text in the outbox.
+  async chooses(words, text) {
+    await this.#front();
+    const button = await this.page.evaluateHandle(`(${(words, text) => {
+      const item = [...document.querySelectorAll("#outbox li")].find((item) => item.querySelector("span").textContent === text);
+      return [...item.querySelectorAll("button")].find((button) => button.textContent === words);
+    }})(${JSON.stringify(words)}, ${JSON.stringify(text)})`);
+    await button.asElement().click();
+  }
+
   // replaces puts a text in the place of all that is in a field.
   async replaces(selector, text) {
     await this.evaluates((selector) => document.querySelector(selector).select(), selector);
@@ -146,10 +153,7 @@ export class Person {
     await this.isConnected();
   }
 
-  // says sends a message once the one before it has come back: until then the
-  // page sends no other.
   async says(text) {
-    await this.waitFor(() => document.querySelector("#compose button").ariaBusy !== "true");
     await this.clicks("#text");
     await this.pastes(text);
     await this.presses("Enter");
@@ -179,7 +183,7 @@ export class Person {
   // What a person sees.
 
   async isConnected() {
-    await this.waitFor(() => document.querySelector("#status.connected") && !document.querySelector("#compose button").disabled);
+    await this.waitFor(() => document.querySelector("#status.connected"));
   }
 
   async isDisconnected() {
@@ -198,6 +202,16 @@ export class Person {
   // shows waits until the page has so many messages, not counting days and notes.
   async shows(count) {
     await this.waitFor((count) => document.querySelectorAll("#messages li:has(span)").length === count, count);
+  }
+
+  // waitsWith waits until these, and no others, are the texts in the outbox, as
+  // "text: what the page says about it".
+  async waitsWith(...want) {
+    await this.waitFor((want) => {
+      const items = [...document.getElementById("outbox").children];
+      const shown = items.map((item) => `${item.querySelector("span").textContent}: ${item.querySelector("small").textContent}`);
+      return JSON.stringify(shown) === JSON.stringify(want);
+    }, want);
   }
 
   // knows waits until exactly these names are in the list of who is here.

@@ -9,6 +9,7 @@ export class Proxy {
   #server = createServer((socket) => this.#accept(socket));
   #sockets = new Set();
   #refuses = false;
+  #loses = false; // what the program sends
   #delay = 0; // milliseconds
   #flowing = Promise.resolve(); // pending during a stall
   #flow = () => {};
@@ -44,7 +45,7 @@ export class Proxy {
       };
       this.#sockets.add(from);
       from.setNoDelay();
-      from.on("data", (data) => pass(() => to.write(data)));
+      from.on("data", (data) => pass(() => (from === far && this.#loses) || to.write(data)));
       from.on("end", () => pass(() => to.end()));
       from.on("error", () => to.destroy());
       from.on("close", () => {
@@ -68,6 +69,11 @@ export class Proxy {
     this.#flow();
   }
 
+  // loseAnswers lets everything arrive at the program, and nothing that it sends.
+  loseAnswers() {
+    this.#loses = true;
+  }
+
   // refuse ends every connection, and every new one until accept.
   refuse() {
     this.#refuses = true;
@@ -75,6 +81,6 @@ export class Proxy {
   }
 
   accept() {
-    this.#refuses = false;
+    this.#refuses = this.#loses = false;
   }
 }

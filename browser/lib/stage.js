@@ -123,6 +123,11 @@ class ServerEnd {
     this.#socket.send(JSON.stringify(elements));
   }
 
+  // confirms sends a text back to its sender.
+  confirms(id, name, text, ref) {
+    this.sends({ ...chat(id, name, text), ref });
+  }
+
   welcomes(name, ...history) {
     this.sends({ kind: "welcome", name });
     this.sends({ kind: "history" }, ...history);
@@ -130,10 +135,29 @@ class ServerEnd {
 
   // gets waits for the page's next frame, which has to be this one.
   async gets(want) {
-    await within(patience, `the page does not send ${JSON.stringify(want)}`, async () => {
+    assert.deepEqual(await this.#next(`the page does not send ${JSON.stringify(want)}`), want);
+  }
+
+  async #next(failure) {
+    await within(patience, failure, async () => {
       while (this.#frames.length === 0 && !this.#left) await new Promise((resolve) => (this.#changed = resolve));
     });
-    assert.deepEqual(JSON.parse(this.#frames.shift() ?? '"nothing: it has closed the connection"'), want);
+    return JSON.parse(this.#frames.shift() ?? '"nothing: it has closed the connection"');
+  }
+
+  // getsText waits for the next frame, which has to have this text, and returns its ref.
+  async getsText(want) {
+    const { text, ref, ...rest } = await this.#next(`the page does not send ${want}`);
+    assert.deepEqual({ text, ...rest }, { text: want });
+    assert.match(ref, /^[A-Za-z0-9_-]{1,64}$/, "the ref is not one that the server takes");
+    return ref;
+  }
+
+  // getsNothing fails the test if the page has sent something: the answer to a
+  // heartbeat comes after it.
+  async getsNothing() {
+    this.sends();
+    await this.gets({});
   }
 
   // isLeft waits until the page has closed the connection.

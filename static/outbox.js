@@ -1,0 +1,158 @@
+// The outbox keeps what a person sends until the server sends it back: then everyone
+// has it. One text is in flight at a time, so that all arrive in order. The server
+// recognizes a text by its ref, so the page can send it again without harm.
+
+import { send } from "./connection.js";
+import { build, keepInPlace, log, newest, part, sameGroup, toEnd } from "./list.js";
+import { recall, remember } from "./storage.js";
+
+const patience = 10 * 1000; // milliseconds without an answer
+const tooOld = 60 * 60 * 1000;
+
+const [box] = document.forms.compose.elements;
+const textError = document.getElementById("text-error");
+const list = document.getElementById("outbox");
+
+let entries = []; // messages without an id. An entry with a why waits for a click
+let name; // under which the person writes
+let joined = false; // the page is in the room, and has the history
+let inFlight; // the entry that the page sends until the server answers
+let timer; // starts the next attempt
+
+// A reload loses nothing. But the page does not send an old text without asking.
+for (const entry of restored()) {
+  if (Date.now() - Date.parse(entry.at) > tooOld) entry.why ??= "written more than an hour ago";
+  put(entry);
+}
+
+function restored() {
+  try {
+    return JSON.parse(recall("sessionStorage", "outbox")).filter(({ ref, name, text, at }) =>
+      [ref, name, text, at].every((field) => typeof field === "string") && /^[\w-]{1,64}$/.test(ref));
+  } catch {
+    return []; // nothing is stored, or something else
+  }
+}
+
+document.forms.compose.onsubmit = (event) => {
+  event.preventDefault();
+  if (box.value.trim() === "") return;
+  const text = box.value.toWellFormed(); // without half an emoji, as the server sends it back
+  put({ ref: newRef(), kind: "chat", name, text, at: new Date().toISOString() });
+  box.value = "";
+  textError.textContent = "";
+  box.focus(); // also after a click on the button
+  toEnd();
+};
+
+// A ref begins with the time, because refs that grow make the server's index faster.
+// Browsers have crypto.randomUUID only with https.
+function newRef() {
+  const random = crypto.getRandomValues(new Uint32Array(4));
+  return Date.now().toString(36) + Array.from(random, (bits) => bits.toString(36).padStart(7, "0")).join("");
+}
+
+function put(entry) {
+  entries.push(entry);
+  const item = build(entry).at(-1);
+  item.append(" ", stateOf(entry));
+  keepInPlace(() => list.append(item));
+  changed();
+}
+
+function remove(entry) {
+  const item = itemOf(entry);
+  entries = entries.filter((other) => other !== entry);
+  if (item.contains(document.activeElement)) box.focus();
+  keepInPlace(() => item.remove());
+  changed();
+}
+
+function hold(entry, why) {
+  entry.why = why;
+  keepInPlace(() => itemOf(entry).lastChild.replaceWith(stateOf(entry)));
+  changed();
+}
+
+function itemOf(entry) {
+  return list.children[entries.indexOf(entry)];
+}
+
+function changed() {
+  remember("sessionStorage", "outbox", JSON.stringify(entries));
+  if (first() !== inFlight) sendFirst();
+}
+
+function first() {
+  return joined ? entries.find(({ why }) => !why) : undefined;
+}
+
+function sendFirst() {
+  clearTimeout(timer);
+  inFlight = first();
+  if (!inFlight) return;
+  send({ text: inFlight.text, ref: inFlight.ref });
+  timer = setTimeout(sendFirst, patience);
+}
+
+// The page sends nothing before the history, which may confirm a text.
+export function sendAs(newName, historyCame) {
+  name = newName;
+  for (const entry of entries) {
+    if (historyCame && !entry.why && entry.name !== name) hold(entry, `written as \u2068${entry.name}\u2069`);
+  }
+  joined = historyCame;
+  sendFirst();
+}
+
+// confirm removes the text with this ref, and reports whether there was one.
+export function confirm(ref) {
+  const entry = entries.find((entry) => entry.ref === ref);
+  if (entry) remove(entry);
+  return entry !== undefined;
+}
+
+export function refuse({ ref, text, retry }) {
+  if (!ref) textError.textContent = text; // it is not about one text
+  if (!ref || inFlight?.ref !== ref) return; // the second answer to a text that was sent twice
+  if (retry) {
+    clearTimeout(timer);
+    timer = setTimeout(sendFirst, retry * 1000);
+    const state = itemOf(inFlight).lastChild;
+    if (state.textContent !== text) state.textContent = text; // setting it again would make a screen reader say it again
+  } else {
+    inFlight.refused = true;
+    hold(inFlight, text);
+  }
+}
+
+function stateOf(entry) {
+  if (!entry.why) return part("small", "sending …");
+  const state = part("p", "");
+  state.append(part("small", entry.why, entry.refused ? "error" : ""));
+  const actions = entry.refused ? { Edit: edit, Drop: remove } : { Send: sendAfterAll, Drop: remove };
+  for (const [words, action] of Object.entries(actions)) {
+    const button = part("button", words);
+    button.onclick = () => action(entry);
+    state.append(button);
+  }
+  return state;
+}
+
+// The text goes back into the box, in front of what is there.
+function edit(entry) {
+  box.value = [entry.text, box.value].filter(Boolean).join(" ");
+  remove(entry);
+  box.focus();
+}
+
+// The text moves to the end, because another one may be in flight.
+function sendAfterAll(entry) {
+  remove(entry);
+  put({ ...entry, name, at: new Date().toISOString(), why: undefined });
+}
+
+// When the list above changes, a text may begin a group, or continue one.
+const regroup = new MutationObserver(() => keepInPlace(() => entries.forEach((entry, i) =>
+  list.children[i].classList.toggle("again", sameGroup(entry, entries[i - 1] ?? newest)))));
+for (const half of log.children) regroup.observe(half, { childList: true });
