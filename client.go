@@ -264,7 +264,7 @@ func (c *Client) readError(err error) closeReason {
 		return closeReason{code: closeProtocol, text: "protocol error"}
 	case errors.Is(err, websocket.ErrFrameTooLarge):
 		return closeReason{code: closeTooBig, text: "frame too big"}
-	case errors.Is(err, os.ErrDeadlineExceeded): // the hub has removed the client: it has set the reason, and ignores this one
+	case errors.Is(err, os.ErrDeadlineExceeded): // the hub removes the client: its reason counts, and not this one
 		return closeReason{code: closeGoingAway, text: "the server stops"}
 	default:
 		return closeReason{closeNormal, "connection lost", err}
@@ -334,13 +334,13 @@ func writeTime(size int) time.Duration {
 }
 
 // drain drops incoming bytes until the browser answers the close frame, for at most
-// closeWait, and not longer than endBy. If we closed the socket with unread bytes in it, TCP would reset the
-// connection, and the browser could lose our last frames. (If a read deadline
-// stopped us inside the header of a frame, drain mistakes the rest of it for a
+// closeWait, and not after endBy. If we closed the socket with unread bytes in it, TCP
+// would reset the connection, and the browser could lose our last frames. (If a read
+// deadline stopped us inside the header of a frame, drain mistakes the rest of it for a
 // new header and may stop too early. Then the browser may still lose our last frames.)
 func (c *Client) drain() {
 	deadline := time.Now().Add(closeWait)
-	if end := *c.endBy.Load(); end.Before(deadline) { // the hub has removed the client: its queue is closed
+	if end := *c.endBy.Load(); end.Before(deadline) { // endBy is set: the hub has removed the client, or the writer would still run
 		deadline = end
 	}
 	c.ws.SetReadDeadline(deadline)

@@ -36,7 +36,7 @@ type Hub struct {
 	posts      chan post
 	sweep      chan time.Time
 	oldest     chan chan time.Time // for health: Run answers with the time of the oldest message that is not saved
-	done       chan struct{}       // closed when Run receives nothing more; every send to the hub is in a select with it
+	done       chan struct{}       // closed when Run receives nothing more from other goroutines than the store; they send in a select with it
 
 	store *Store
 	stats stats

@@ -134,7 +134,8 @@ func (s *Store) migrate() error {
 }
 
 // Run saves the batches that the hub hands over, one after the other. It ends when the
-// hub closes the channel, or when ctx ends: then nobody waits for the batch any more.
+// hub closes the channel. If ctx ends during a save, it ends at once: nobody waits for
+// the batch any more.
 func (s *Store) Run(ctx context.Context) {
 	for batch := range s.batches {
 		if s.saveUntilDone(ctx, batch) != nil {
