@@ -1,5 +1,6 @@
 // The form that asks for a name, and what each element of a frame means.
 
+import { showTextError } from "./compose.js";
 import { send, start, stop, welcomed } from "./connection.js";
 import { add, beQuiet, lastId, leaveGap } from "./list.js";
 import { loadOlder } from "./older.js";
@@ -63,8 +64,14 @@ function receive(element) {
     case "chat":
     case "announcement": return show(element);
     case "here": return showPresence(element);
-    case "error": return joined ? refuse(element) : askName(element.text);
+    case "error": return receiveError(element);
   }
+}
+
+function receiveError(error) {
+  if (!joined) askName(error.text);
+  else if (error.ref) refuse(error);
+  else showTextError(error.text); // it is not about one text
 }
 
 function welcome(name) {

@@ -3,14 +3,13 @@
 // recognizes a text by its ref, so the page can send it again without harm.
 
 import { send } from "./connection.js";
-import { build, keepInPlace, log, newest, part, sameGroup, toEnd } from "./list.js";
+import { build, keepInPlace, log, newest, part, sameGroup } from "./list.js";
 import { recall, remember } from "./storage.js";
 
 const patience = 10 * 1000; // milliseconds without an answer
 const tooOld = 60 * 60 * 1000;
 
 const [box] = document.forms.compose.elements;
-const textError = document.getElementById("text-error");
 const list = document.getElementById("outbox");
 
 let entries = []; // messages without an id. An entry with a why waits for a click
@@ -34,16 +33,9 @@ function restored() {
   }
 }
 
-document.forms.compose.onsubmit = (event) => {
-  event.preventDefault();
-  if (box.value.trim() === "") return;
-  const text = box.value.toWellFormed(); // without half an emoji, as the server sends it back
+export function say(text) {
   put({ ref: newRef(), kind: "chat", name, text, at: new Date().toISOString() });
-  box.value = "";
-  textError.textContent = "";
-  box.focus(); // also after a click on the button
-  toEnd();
-};
+}
 
 // A ref begins with the time, because refs that grow make the server's index faster.
 // Browsers have crypto.randomUUID only with https.
@@ -113,8 +105,7 @@ export function confirm(ref) {
 }
 
 export function refuse({ ref, text, retry }) {
-  if (!ref) textError.textContent = text; // it is not about one text
-  if (!ref || inFlight?.ref !== ref) return; // the second answer to a text that was sent twice
+  if (inFlight?.ref !== ref) return; // the second answer to a text that was sent twice
   if (retry) {
     clearTimeout(timer);
     timer = setTimeout(sendFirst, retry * 1000);
@@ -142,6 +133,7 @@ function stateOf(entry) {
 // The text goes back into the box, in front of what is there.
 function edit(entry) {
   box.value = [entry.text, box.value].filter(Boolean).join(" ");
+  box.dispatchEvent(new Event("input")); // as if it were typed
   remove(entry);
   box.focus();
 }

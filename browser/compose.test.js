@@ -1,0 +1,93 @@
+// The box in which a person writes.
+
+import { everySize, scenario } from "./lib/scenario.js";
+
+const maxText = 2000; // characters
+
+scenario("a text keeps its line breaks", { sizes: everySize }, async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await room.visitor("ada");
+  const bob = await room.visitor("bob");
+  await ada.pastes("roses are red\nviolets are blue");
+  await ada.presses("Shift+Enter");
+  await ada.types("and so on");
+  await ada.hasWritten("roses are red\nviolets are blue\nand so on");
+  await ada.presses("Enter");
+  for (const person of [ada, bob]) await person.sees("ada: roses are red\nviolets are blue\nand so on");
+  await ada.hasWritten("");
+});
+
+// People write Japanese, Chinese and Korean with an input method. Its Enter chooses
+// a word. No test can press it, so the events here are made up.
+scenario("the Enter of an input method sends nothing", async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await room.visitor("ada");
+  await ada.pastes("にほん");
+  for (const event of [{ isComposing: true }, { keyCode: 229 }]) await ada.evaluates((event) => {
+    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true, ...event }));
+  }, event);
+  await ada.hasWritten("にほん");
+  await ada.waitsWith();
+  await ada.shows(0);
+  await ada.presses("Enter");
+  await ada.sees("ada: にほん");
+  await ada.shows(1);
+});
+
+scenario("the box grows with its text, up to a third of the window", { sizes: everySize }, async ({ openRoom, size }) => {
+  const room = await openRoom();
+  await room.chatter(30);
+  const ada = await room.visitor("ada");
+  await ada.sees("bob: 30");
+  await hasLines(ada, 1);
+  await ada.pastes("one\ntwo\nthree");
+  await hasLines(ada, 3);
+  await ada.seesTheNewest();
+  await ada.fits();
+  await ada.pastes("\nand more".repeat(50));
+  await ada.waitFor((most) => {
+    const box = document.getElementById("text");
+    return Math.abs(box.offsetHeight - most) < 2 && box.scrollHeight > box.clientHeight;
+  }, size.height * 0.33);
+  await ada.seesTheNewest();
+  await ada.fits();
+  await ada.presses("Enter");
+  await hasLines(ada, 1);
+});
+
+scenario("a text that is too long stays in the box", { sizes: everySize, schemes: ["light", "dark"] }, async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await room.visitor("ada");
+  const bob = await room.visitor("bob");
+  const almost = "👋".repeat(1800); // each one is two units of JavaScript, and one character of the server
+  await ada.pastes(almost.slice(2));
+  await ada.reads("#text-count", "");
+  await ada.types("!");
+  await ada.reads("#text-count", "Characters left: 200");
+  await ada.hears("Characters left: 200");
+  await ada.pastes("x".repeat(201));
+  await ada.reads("#text-count", "Characters too many: 1");
+  await ada.hears("Characters too many: 1");
+  await ada.presses("Enter");
+  await ada.reads("#text-error", "not sent: this text is too long");
+  await ada.hears("not sent: this text is too long");
+  await ada.fits();
+  await ada.passesAxe();
+  await ada.waitsWith();
+  await ada.isOn("#text");
+
+  await ada.presses("Backspace");
+  await ada.reads("#text-error", "");
+  await ada.reads("#text-count", "Characters left: 0");
+  await ada.presses("Enter");
+  await ada.reads("#text-count", "");
+  await bob.sees(`ada: ${almost.slice(2)}!${"x".repeat(maxText - 1800)}`);
+});
+
+// hasLines waits until the box is so many lines high.
+async function hasLines(person, lines) {
+  await person.waitFor((lines) => {
+    const box = document.getElementById("text");
+    return Math.round((box.clientHeight - 18) / 24) === lines && box.scrollHeight <= box.clientHeight;
+  }, lines);
+}

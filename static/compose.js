@@ -1,0 +1,57 @@
+// The box in which a person writes, until the text goes to the outbox.
+
+import { toEnd } from "./list.js";
+import { say } from "./outbox.js";
+
+const { compose } = document.forms;
+const [box] = compose.elements;
+const count = document.getElementById("text-count");
+const error = document.getElementById("text-error");
+
+const maxText = 2000; // characters, as the server counts them
+const fewLeft = 200;
+
+let pause; // the timer that ends when the person stops typing
+
+// An Enter that ends a composition, such as Japanese letters, is not for the page.
+// In Safari the composition is over by then: only the key code tells.
+box.onkeydown = (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+  event.preventDefault(); // no line break
+  compose.requestSubmit();
+};
+
+compose.onsubmit = (event) => {
+  event.preventDefault();
+  box.focus(); // also after a click on the button
+  if (box.value.trim() === "") return;
+  showCount();
+  if (length() > maxText) return showTextError("not sent: this text is too long");
+  say(box.value.toWellFormed()); // without half an emoji, as the server sends it back
+  box.value = "";
+  showTextError("");
+  showCount();
+  toEnd();
+};
+
+// The count waits for a pause, or a screen reader would read out every number.
+box.oninput = () => {
+  showTextError("");
+  clearTimeout(pause);
+  pause = setTimeout(showCount, 500);
+};
+
+function showCount() {
+  const left = maxText - length();
+  count.className = left < 0 ? "error" : "";
+  if (left < 0) count.textContent = `Characters too many: ${-left}`;
+  else count.textContent = left <= fewLeft ? `Characters left: ${left}` : "";
+}
+
+function length() {
+  return [...box.value].length; // an emoji counts as one, but its .length is 2
+}
+
+export function showTextError(words) {
+  error.textContent = words;
+}
