@@ -21,7 +21,7 @@ scenario("axe accepts the room: empty, full, loaded again, and without its serve
   const messages = historySize + 10;
   const room = await openRoom();
   const ada = await room.visitor("ada");
-  ada.expects("ws://"); // attempts that fail
+  ada.expects("/ws"); // attempts that fail
   await ada.passesAxe();
   await room.chatter(messages);
   await ada.shows(messages);

@@ -3,6 +3,7 @@
 import { everySize, scenario } from "./lib/scenario.js";
 
 const silence = 60; // seconds without a frame after which the page gives a connection up
+const attempt = 10; // seconds without a frame after which the page gives an attempt up
 const anyWait = 200; // milliseconds: every wait before an attempt is longer
 
 scenario("a heartbeat is answered", async ({ openStage }) => {
@@ -34,6 +35,25 @@ scenario("a silent connection is given up", async ({ openStage }) => {
   await server.gets({});
 });
 
+scenario("an attempt that hangs is given up", async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await room.someone();
+  ada.expects("/ws"); // the attempt that hangs
+  await ada.stopsTheClock();
+  await ada.opens();
+  await ada.isOn("#name");
+  await ada.types("ada");
+  room.network.stall();
+  await ada.presses("Enter");
+  await ada.reads("#join-status", " Connecting …");
+  await ada.sleeps(attempt - 1);
+  await ada.reads("#join-status", " Connecting …");
+  await ada.sleeps(1);
+  await ada.waitFor(() => document.getElementById("status").textContent.startsWith("No connection: the server does not answer."));
+  room.network.flow();
+  await ada.isConnected();
+});
+
 // A server can accept connections and still be broken. This one takes the name
 // and does not say welcome.
 scenario("a server that does not say welcome is given up", async ({ openStage }) => {
@@ -42,7 +62,7 @@ scenario("a server that does not say welcome is given up", async ({ openStage })
   server.hangsUp();
   server = await stage.comes("ada");
   await ada.isDisconnected();
-  await ada.sleeps(silence);
+  await ada.sleeps(attempt);
   await server.isLeft();
   server = await stage.comes("ada");
   server.welcomes("ada");
@@ -121,6 +141,70 @@ scenario("a device that is offline connects when it is online again", { sizes: e
   server.welcomes("ada");
   await ada.reads("#status", "Connected as ada");
 });
+
+scenario("a connected page notices at once that its device goes offline", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada", anyWait);
+  await waitsAsLongAsPossible(ada);
+  await ada.goesOffline();
+  await ada.reads("#status", "This device is offline. Next attempt in 1 s");
+  await ada.hears("This device is offline.");
+  await ada.goesOnline();
+  server = await stage.comes("ada");
+  server.welcomes("ada");
+  await ada.reads("#status", "Connected as ada");
+});
+
+scenario("a button ends the wait", { sizes: everySize, schemes: ["light", "dark"] }, async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada", anyWait);
+  await waitsAsLongAsPossible(ada);
+  await ada.waitFor(() => !document.getElementById("try-now").checkVisibility());
+  server.hangsUp();
+  await ada.isDisconnected();
+  await ada.fits();
+  await ada.passesAxe();
+  await ada.evaluates(() => document.getElementById("try-now").focus());
+  for (const press of [() => ada.presses("Enter"), () => ada.clicks("#try-now")]) {
+    await stage.nobodyComes();
+    await press();
+    server = await stage.comes("ada");
+    await ada.isOn("#try-now"); // it may be needed again
+    server.hangsUp();
+    await ada.waitFor(() => document.getElementById("status").textContent.includes("Next attempt"));
+  }
+  await ada.clicks("#try-now");
+  server = await stage.comes("ada");
+  server.welcomes("ada");
+  await ada.isConnected();
+  await ada.waitFor(() => !document.getElementById("try-now").checkVisibility());
+  await ada.isOn("#text");
+});
+
+// Browsers report every failed handshake in the same way.
+for (const [flags, reason] of [
+  [["-max-clients", "1"], "the room is full"],
+  [["-max-per-address", "1"], "too many connections from this address"],
+]) {
+  scenario(`a page hears why it cannot connect: ${reason}`, { sizes: everySize }, async ({ openRoom }) => {
+    const room = await openRoom(...flags);
+    await room.withoutBrowser("bob");
+    const ada = await room.newcomer();
+    ada.expects("/ws"); // attempts that fail
+    await ada.types("ada");
+    await ada.presses("Enter");
+    await ada.waitFor((words) => document.getElementById("status").textContent.startsWith(words), `No connection: ${reason}. `);
+    await ada.hears(`No connection: ${reason}.`);
+    await ada.fits();
+    await room.stop();
+    await ada.waitFor((words) => document.getElementById("status").textContent.startsWith(words), "No connection: the server does not answer. ");
+    await room.start(...flags);
+    await networkComesBack(ada);
+    await ada.isConnected();
+    await ada.says("no longer full");
+    await ada.sees("ada: no longer full");
+  });
+}
 
 scenario("looking at the page ends the wait", async ({ openStage }) => {
   const stage = await openStage();

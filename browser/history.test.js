@@ -331,7 +331,7 @@ scenario("older messages can come later", async ({ openStage }) => {
 // whileAway cuts the network between the page and the server, and connects them
 // again after something has happened in the room.
 async function whileAway(room, person, happens) {
-  person.expects("ws://"); // attempts that fail
+  person.expects("/ws"); // attempts that fail
   room.network.refuse();
   await person.isDisconnected();
   await happens();

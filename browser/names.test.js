@@ -52,17 +52,20 @@ scenario("a remembered name can be refused", async ({ openRoom }) => {
   await ada.isOn("#name");
 });
 
-// While the page tries to connect, there is nothing to answer. A second answer
-// would be a second connection.
-scenario("a name given while the server is away is enough", async ({ openRoom }) => {
+// The form keeps the name, and says what the page does. A second Enter is no second
+// connection.
+scenario("a name given while the server is away is enough", { sizes: everySize }, async ({ openRoom }) => {
   const room = await openRoom();
   const ada = await room.newcomer();
-  ada.expects("ws://"); // attempts that fail
+  ada.expects("/ws"); // attempts that fail
   await room.stop();
   await ada.types("ada");
   await ada.presses("Enter");
-  await ada.waitFor(() => document.getElementById("status").textContent.includes("No connection"));
-  await ada.waitFor(() => !document.getElementById("join").checkVisibility());
+  await ada.waitFor(() => document.getElementById("join-status").innerText.startsWith("No connection: the server does not answer. Next attempt in "));
+  await ada.isOn("#name");
+  await ada.waitFor(() => document.getElementById("name").value === "ada");
+  await ada.fits();
+  await ada.passesAxe();
   await ada.presses("Enter");
 
   await room.start();
@@ -72,6 +75,26 @@ scenario("a name given while the server is away is enough", async ({ openRoom })
   await ada.says("only");
   await ada.sees("ada: once", "ada: only");
   await ada.shows(2); // none of them twice
+});
+
+scenario("a name can be changed while the page waits for the server", async ({ openStage }) => {
+  const stage = await openStage();
+  const ada = await stage.newcomer();
+  await ada.types("adda");
+  await ada.presses("Enter");
+  let server = await stage.comes("adda");
+  await ada.presses("Backspace"); // the page does not join under half a name
+  await server.isLeft();
+  await stage.nobodyComes();
+  await ada.reads("#status", "Not connected");
+  await ada.reads("#join-status", "");
+  await ada.replaces("#name", "ada");
+  await ada.presses("Enter");
+  server = await stage.comes("ada");
+  await ada.isOn("#name"); // until the welcome
+  server.welcomes("ada");
+  await isCalled(ada, "ada");
+  await ada.isOn("#text");
 });
 
 scenario("joining needs no mouse", { sizes: everySize }, async ({ openRoom }) => {

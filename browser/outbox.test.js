@@ -6,6 +6,7 @@ import { everySize, scenario } from "./lib/scenario.js";
 import { chat } from "./lib/stage.js";
 
 const historySize = 50; // messages that the server sends with a welcome
+const slow = 5; // seconds without an answer after which the page says so
 const patience = 10; // seconds without an answer after which the page sends a text again
 const hour = 60 * 60 * 1000; // milliseconds
 const maxText = 2000; // characters
@@ -40,7 +41,7 @@ scenario("three people talk while the server crashes, and everything arrives onc
   for (let round = 1; round <= rounds; round++) {
     for (const { person } of people) await person.says(`round ${round}`);
     if (round === 2) {
-      for (const { person } of people) person.expects("ws://"); // attempts that fail
+      for (const { person } of people) person.expects("/ws"); // attempts that fail
       await room.kill(); // right after Enter
     }
   }
@@ -115,7 +116,7 @@ scenario("a text whose answer is lost for long arrives once", async ({ openRoom 
 // anybody behind the network hears of it.
 async function losesTheAnswer(room, person, text) {
   const cleo = await room.withoutBrowser("cleo");
-  person.expects("ws://"); // attempts that fail
+  person.expects("/ws"); // attempts that fail
   room.network.loseAnswers();
   await person.says(text);
   await cleo.hears((element) => element.text === text);
@@ -175,7 +176,7 @@ scenario("a text is kept while the server is away", async ({ openRoom }) => {
   const room = await openRoom();
   const ada = await room.visitor("ada");
   const bob = await room.visitor("bob");
-  for (const person of [ada, bob]) person.expects("ws://"); // attempts that fail
+  for (const person of [ada, bob]) person.expects("/ws"); // attempts that fail
   await room.stop();
   await ada.isDisconnected();
   await ada.says("one");
@@ -263,13 +264,19 @@ scenario("a text that cannot be taken now is sent again later", { sizes: everySi
   await server.getsNothing();
 });
 
-scenario("a text without an answer is sent again", async ({ openStage }) => {
+scenario("a text without an answer is sent again", { sizes: everySize }, async ({ openStage }) => {
   const stage = await openStage();
   const { person: ada, server } = await stage.visitor("ada");
   await ada.says("one");
   const ref = await server.getsText("one");
+  await ada.sleeps(slow - 1);
+  await ada.waitsWith(...sending("one"));
+  await ada.sleeps(1);
+  await ada.waitsWith("one: no answer yet …");
+  await ada.hears("no answer yet …");
+  await ada.fits();
   for (let n = 0; n < 2; n++) {
-    await ada.sleeps(patience - 1);
+    await ada.sleeps(n === 0 ? patience - slow - 1 : patience - 1);
     await server.getsNothing();
     await ada.sleeps(1);
     assert.equal(await server.getsText("one"), ref);
@@ -426,27 +433,17 @@ async function reloadsAnHourLater(person) {
 
 scenario("a text can be sent before the page is connected", async ({ openStage }) => {
   const stage = await openStage();
-  const ada = await stage.newcomer();
-  await ada.types(" ada "); // the server takes the spaces away
-  await ada.presses("Enter");
+  let { person: ada, server } = await stage.visitor("ada");
+  await ada.opens(); // the page knows the name now
   await ada.isOn("#text");
   await ada.types("early");
   await ada.presses("Enter");
-  let server = await stage.comes("ada");
+  server = await stage.comes("ada");
   await ada.waitsWith(...sending("early"));
   await server.getsNothing();
   server.welcomes("ada");
   server.confirms(1, "ada", "early", await server.getsText("early"));
   await ada.sees("ada: early");
-
-  await ada.opens();
-  await ada.isOn("#text");
-  await ada.types("earlier");
-  await ada.presses("Enter");
-  server = await stage.comes("ada");
-  await ada.waitsWith(...sending("earlier"));
-  server.welcomes("ada", chat(1, "ada", "early"));
-  await server.getsText("earlier");
 });
 
 scenario("after a long absence the text stays at the end of the new list", async ({ openStage }) => {

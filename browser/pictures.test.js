@@ -48,7 +48,7 @@ scenario("three people make a plan until the server goes away", { sizes: [desk] 
   await jonas.fits();
   await jonas.screenshot("phone");
 
-  for (const person of everyone) person.expects("ws://"); // attempts that fail
+  for (const person of everyone) person.expects("/ws"); // attempts that fail
   await lin.types("I could also bring my");
   await room.stop();
   await lin.isDisconnected();

@@ -69,7 +69,7 @@ scenario("the page asks nobody but its server", async ({ openRoom }) => {
 scenario("while the server is away the text in the box stays", async ({ openRoom }) => {
   const room = await openRoom();
   const ada = await room.visitor("ada");
-  ada.expects("ws://"); // attempts that fail
+  ada.expects("/ws"); // attempts that fail
   await ada.types("half a sen");
   await room.stop();
   await ada.isDisconnected();
@@ -94,7 +94,7 @@ scenario("people chat over a slow network", async ({ openRoom }) => {
 scenario("after a crash of the server the page comes back by itself", async ({ openRoom }) => {
   const room = await openRoom();
   const ada = await room.visitor("ada");
-  ada.expects("ws://"); // attempts that fail
+  ada.expects("/ws"); // attempts that fail
   await ada.types("half a sen");
   await room.kill();
   await ada.isDisconnected();

@@ -21,21 +21,30 @@ let missed = 0; // messages that arrived while the page was hidden
 // The page asks for the name once, and remembers it for the next visit.
 let myName = recall("localStorage", "name") ?? "";
 if (myName === "") askName("");
-else enter();
+else {
+  showRoom(); // the person may write before the page is connected
+  enter();
+}
 
 join.onsubmit = (event) => {
   event.preventDefault(); // or the browser would load a new page
   myName = nameField.value.trim();
+  nameError.textContent = "";
   enter();
 };
 
-// The person may write before the page is connected.
+nameField.oninput = stop; // or the page would join under the old name while the person types
+
+// The form stays until the welcome: a name that the server never gets is not lost.
 function enter() {
   sendAs(myName, false);
-  join.hidden = true; // or a second Enter would open a second connection
+  start({ opened: () => send({ name: myName }), received, lost });
+}
+
+function showRoom() {
+  join.hidden = true;
   compose.hidden = false;
   text.focus();
-  start({ opened: () => send({ name: myName }), received, lost });
 }
 
 function lost() {
@@ -79,6 +88,7 @@ function welcome(name) {
   remember("localStorage", "name", name);
   welcomed(name);
   joined = true;
+  if (compose.hidden) showRoom();
 }
 
 // The answer to a repeated text has an old id, and add ignores it. confirm must not.

@@ -2,12 +2,17 @@
 
 const status = document.getElementById("status");
 const [words, details] = status.children; // screen readers do not read the details
+const joinStatus = document.getElementById("join-status");
+const tryNow = document.getElementById("try-now");
+
+const noAnswer = ": the server does not answer";
 
 let handlers; // opened, received and lost, of chat.js
 let socket;
 let heard; // when its last frame arrived
 let silence; // the timer that gives up a silent connection
 let failures; // failed attempts since the last welcome
+let reason = ""; // of the last failure, if the page knows it
 let retry; // the timer until the next attempt
 
 export function start(ofChat) {
@@ -20,10 +25,38 @@ function connect() {
   drop();
   showTrouble("Connecting …");
   socket = new WebSocket("/ws"); // with ws: or wss:, like the page with http: or https:
-  socket.onopen = handlers.opened;
+  socket.onopen = opened;
   socket.onmessage = (event) => received(JSON.parse(event.data));
+  socket.onclose = refused;
+  listen(10000);
+}
+
+function opened() {
+  reason = "";
   socket.onclose = lost;
-  listen();
+  listen(10000); // for the welcome
+  handlers.opened();
+}
+
+async function refused() {
+  lost();
+  const failure = failures;
+  const found = await refusal();
+  if (failures === failure) reason = found; // the countdown shows it
+}
+
+// A browser does not tell the page why the server refuses a WebSocket. The server
+// refuses a plain request for the same reasons, in words. But only these words count:
+// a proxy may answer in words of its own when the server is away.
+async function refusal() {
+  try {
+    const answer = await fetch("/ws");
+    const words = (await answer.text()).trim();
+    const known = ["the room is full", "too many connections from this address"];
+    return known.includes(words) ? `: ${words}` : "";
+  } catch {
+    return noAnswer;
+  }
 }
 
 export function send(frame) {
@@ -32,16 +65,19 @@ export function send(frame) {
 
 // An empty frame is a heartbeat; {} is the answer.
 function received(elements) {
-  listen();
+  listen(60000); // a living server sends a frame every 25 seconds
   if (elements.length === 0) send({});
   else handlers.received(elements);
 }
 
-// A connection can die silently. But a living server sends a frame every 25 seconds.
-function listen() {
+// An attempt can hang, and a connection can die silently.
+function listen(patience) {
   heard = Date.now();
   clearTimeout(silence);
-  silence = setTimeout(lost, 60000);
+  silence = setTimeout(() => {
+    reason = noAnswer;
+    lost();
+  }, patience);
 }
 
 function lost() {
@@ -85,6 +121,13 @@ function hurry() {
   if (retry) connect();
 }
 
+tryNow.onclick = connect; // also during an attempt, because it may hang
+
+// Without a network, a connection is dead, but it ends only when somebody uses it.
+addEventListener("offline", () => {
+  if (socket) lost();
+});
+
 export function welcomed(name) {
   failures = 0;
   showStatus(true, `Connected as ${name}`);
@@ -98,7 +141,7 @@ export function stop() {
 
 // The page tries again even when it is offline: the server may be on this device.
 function showTrouble(now) {
-  const trouble = navigator.onLine ? "No connection." : "This device is offline.";
+  const trouble = navigator.onLine ? `No connection${reason}.` : "This device is offline.";
   showStatus(false, failures > 0 ? trouble : "", ` ${now}`);
 }
 
@@ -106,4 +149,12 @@ function showStatus(connected, said, shown = "") {
   status.className = connected ? "connected" : "";
   if (words.textContent !== said) words.textContent = said; // setting it again would make a screen reader say it again
   details.textContent = shown;
+  joinStatus.textContent = shown && said + shown;
+  showTryNow(shown !== "" && failures > 0);
+}
+
+// If the button has the focus when it disappears, the box gets it.
+function showTryNow(shown) {
+  if (!shown && document.activeElement === tryNow) document.forms.compose.elements[0].focus();
+  tryNow.hidden = !shown;
 }

@@ -6,7 +6,8 @@ import { send } from "./connection.js";
 import { build, keepInPlace, log, newest, part, sameGroup } from "./list.js";
 import { recall, remember } from "./storage.js";
 
-const patience = 10 * 1000; // milliseconds without an answer
+const slow = 5 * 1000; // milliseconds without an answer, until the page says so
+const patience = 10 * 1000; // and until it sends the text again
 const tooOld = 60 * 60 * 1000;
 
 const [box] = document.forms.compose.elements;
@@ -17,6 +18,7 @@ let name; // under which the person writes
 let joined = false; // the page is in the room, and has the history
 let inFlight; // the entry that the page sends until the server answers
 let timer; // starts the next attempt
+let slowTimer;
 
 // A reload loses nothing. But the page does not send an old text without asking.
 for (const entry of restored()) {
@@ -81,10 +83,18 @@ function first() {
 
 function sendFirst() {
   clearTimeout(timer);
+  clearTimeout(slowTimer);
   inFlight = first();
   if (!inFlight) return;
   send({ text: inFlight.text, ref: inFlight.ref });
+  slowTimer = setTimeout(tell, slow, "no answer yet …");
   timer = setTimeout(sendFirst, patience);
+}
+
+// tell says how it goes with the text in flight.
+function tell(words) {
+  const state = itemOf(inFlight).lastChild;
+  if (state.textContent !== words) state.textContent = words; // setting it again would make a screen reader say it again
 }
 
 // The page sends nothing before the history, which may confirm a text.
@@ -108,9 +118,9 @@ export function refuse({ ref, text, retry }) {
   if (inFlight?.ref !== ref) return; // the second answer to a text that was sent twice
   if (retry) {
     clearTimeout(timer);
+    clearTimeout(slowTimer);
     timer = setTimeout(sendFirst, retry * 1000);
-    const state = itemOf(inFlight).lastChild;
-    if (state.textContent !== text) state.textContent = text; // setting it again would make a screen reader say it again
+    tell(text);
   } else {
     inFlight.refused = true;
     hold(inFlight, text);

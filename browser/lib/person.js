@@ -304,9 +304,9 @@ export class Person {
   }
 
   // stopsTheClock lets the next page wait for sleeps, instead of the time,
-  // where it wants to wait for ten seconds or more, or for the shortest time
+  // where it wants to wait for five seconds or more, or for the shortest time
   // that is given in milliseconds.
-  async stopsTheClock(shortest = 10_000) {
+  async stopsTheClock(shortest = 5_000) {
     await this.beforeThePage((shortest) => {
       const alarms = new Map();
       const { setTimeout: start, clearTimeout: stop } = window;
