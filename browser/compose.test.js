@@ -1,5 +1,6 @@
 // The box in which a person writes.
 
+import assert from "node:assert/strict";
 import { everySize, scenario } from "./lib/scenario.js";
 
 const maxText = 2000; // characters
@@ -83,6 +84,41 @@ scenario("a text that is too long stays in the box", { sizes: everySize, schemes
   await ada.reads("#text-count", "");
   await bob.sees(`ada: ${almost.slice(2)}!${"x".repeat(maxText - 1800)}`);
 });
+
+scenario("a draft survives a reload", async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await room.visitor("ada");
+  ada.expects("Back-Forward Cache"); // Chromium reports that it closes the connection of a page that it keeps there
+  await ada.pastes("half a sen");
+  await ada.opens();
+  await ada.hasWritten("half a sen");
+  await ada.isOn("#text");
+  assert.equal(await draftInANewTab(ada), "");
+  await ada.types("ten");
+  await ada.opens("about:blank");
+  await ada.page.goBack();
+  await ada.hasWritten("half a senten");
+  await ada.clicks("#text");
+  await ada.presses("End");
+  await ada.types("ce");
+  await ada.presses("Enter");
+  await ada.sees("ada: half a sentence");
+  await ada.opens();
+  await ada.isConnected();
+  await ada.hasWritten("");
+
+  await ada.pastes("x".repeat(maxText));
+  await ada.opens();
+  await ada.reads("#text-count", "Characters left: 0");
+});
+
+async function draftInANewTab(person) {
+  const tab = await person.page.browserContext().newPage();
+  await tab.goto(person.origin);
+  const draft = await tab.evaluate("document.getElementById('text').value");
+  await tab.close();
+  return draft;
+}
 
 // hasLines waits until the box is so many lines high.
 async function hasLines(person, lines) {

@@ -2,6 +2,7 @@
 
 import { toEnd } from "./list.js";
 import { say } from "./outbox.js";
+import { recall, remember } from "./storage.js";
 
 const { compose } = document.forms;
 const [box] = compose.elements;
@@ -12,6 +13,10 @@ const maxText = 2000; // characters, as the server counts them
 const fewLeft = 200;
 
 let pause; // the timer that ends when the person stops typing
+
+// A draft survives a reload. Other tabs have a sessionStorage, and drafts, of their own.
+box.value = recall("sessionStorage", "draft") ?? "";
+showCount();
 
 // An Enter that ends a composition, such as Japanese letters, is not for the page.
 // In Safari the composition is over by then: only the key code tells.
@@ -29,17 +34,22 @@ compose.onsubmit = (event) => {
   if (length() > maxText) return showTextError("not sent: this text is too long");
   say(box.value.toWellFormed()); // without half an emoji, as the server sends it back
   box.value = "";
-  showTextError("");
+  changed();
   showCount();
   toEnd();
 };
 
 // The count waits for a pause, or a screen reader would read out every number.
 box.oninput = () => {
-  showTextError("");
+  changed();
   clearTimeout(pause);
   pause = setTimeout(showCount, 500);
 };
+
+function changed() {
+  remember("sessionStorage", "draft", box.value);
+  showTextError("");
+}
 
 function showCount() {
   const left = maxText - length();
