@@ -97,6 +97,71 @@ scenario("a name can be changed while the page waits for the server", async ({ o
   await ada.isOn("#text");
 });
 
+scenario("a name can be changed", { sizes: everySize, schemes: ["light", "dark"] }, async ({ openRoom }) => {
+  const room = await openRoom();
+  const bob = await room.visitor("bob");
+  const ada = await room.visitor("ada");
+  await bob.knows("ada", "bob");
+  assert.ok(await ada.page.$('aria/Change your name or leave[role="button"]'));
+  await ada.evaluates(() => document.getElementById("change").focus());
+  await ada.presses("Enter");
+  assert.ok(await ada.page.$('aria/Your name[role="dialog"]'));
+  await ada.fits();
+  await ada.passesAxe();
+  await ada.presses("Escape"); // nothing has changed
+  await ada.isOn("#change");
+  await ada.presses("Enter");
+  await ada.presses("Tab");
+  await ada.presses("Tab");
+  await ada.isOn("#you button:last-child");
+  await ada.presses("Enter");
+  await ada.isOn("#change");
+  await isCalled(ada, "ada");
+
+  await ada.presses("Enter");
+  await ada.isOn("#you [value=change]");
+  await ada.clicks("#you [value=change]");
+  await ada.isOn("#name");
+  await ada.waitFor(() => document.getElementById("name").value === "ada");
+  await ada.reads("#status", "Not connected");
+  await bob.knows("bob");
+  await ada.replaces("#name", "Ada L.");
+  await ada.presses("Enter");
+  await isCalled(ada, "Ada L.");
+  await ada.isOn("#text");
+  await ada.types("me again");
+  await ada.presses("Enter");
+  await bob.sees("Ada L.: me again");
+  await ada.opens();
+  await isCalled(ada, "Ada L.");
+});
+
+scenario("a person can leave, and the page forgets the name", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada");
+  await ada.says("mine");
+  await server.getsText("mine");
+  await ada.clicks("#change");
+  await ada.presses("Tab");
+  await ada.isOn("#you [value=leave]");
+  await ada.presses("Enter");
+  await server.isLeft();
+  await ada.reads("#status", "Not connected");
+  await ada.isOn("#name");
+  await ada.waitFor(() => document.getElementById("name").value === "");
+
+  await ada.opens();
+  await ada.isOn("#name");
+  await stage.nobodyComes();
+  await ada.types("eve"); // somebody else at the same computer
+  await ada.presses("Enter");
+  server = await stage.comes("eve");
+  server.welcomes("eve");
+  await isCalled(ada, "eve");
+  await server.getsNothing();
+  await ada.waitsWith("mine: written as \u2068ada\u2069");
+});
+
 scenario("joining needs no mouse", { sizes: everySize }, async ({ openRoom }) => {
   const ada = await (await openRoom()).newcomer();
   await ada.types("ada");

@@ -12,6 +12,7 @@ const { join, compose } = document.forms;
 const [nameField] = join.elements;
 const [text] = compose.elements;
 const nameError = document.getElementById("name-error");
+const you = document.getElementById("you");
 const title = document.title;
 
 let joined = false; // the server has said welcome on this connection
@@ -40,6 +41,16 @@ function enter() {
   sendAs(myName, false);
   start({ opened: () => send({ name: myName }), received, lost });
 }
+
+document.getElementById("change").onclick = () => {
+  you.returnValue = ""; // Escape, or Cancel, may leave the last one
+  you.showModal();
+};
+
+you.onclose = () => {
+  if (you.returnValue === "leave") remember("localStorage", "name", myName = "");
+  if (you.returnValue) askName("");
+};
 
 function showRoom() {
   join.hidden = true;
@@ -107,6 +118,7 @@ function setMissed(count) {
 // askName also shows why the server refused the last name.
 function askName(error) {
   stop();
+  lost();
   compose.hidden = true;
   join.hidden = false;
   nameField.value = myName;
