@@ -72,6 +72,17 @@ scenario("axe accepts the join form in both colour schemes", { sizes: everySize,
   await ada.passesAxe();
 });
 
+scenario("without JavaScript the page says what it needs", { sizes: everySize, skip: { firefox: "no command switches JavaScript off" } }, async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await room.someone();
+  await ada.page.setJavaScriptEnabled(false);
+  await ada.opens();
+  const shown = await ada.evaluates(() => document.body.innerText);
+  await ada.fits();
+  await ada.page.setJavaScriptEnabled(true);
+  assert.match(shown, /This page needs JavaScript/);
+});
+
 // The test takes the colours that the browser draws and the formula of WCAG.
 // Text needs a contrast of 4.5, other parts of the page need 3.
 scenario("colours have contrast", { schemes }, async ({ openStage }) => {

@@ -72,6 +72,7 @@ scenario("a text that is too long stays in the box", { sizes: everySize, schemes
   await ada.presses("Enter");
   await ada.reads("#text-error", "not sent: this text is too long");
   await ada.hears("not sent: this text is too long");
+  await isInvalid(ada, true);
   await ada.fits();
   await ada.passesAxe();
   await ada.waitsWith();
@@ -79,6 +80,7 @@ scenario("a text that is too long stays in the box", { sizes: everySize, schemes
 
   await ada.presses("Backspace");
   await ada.reads("#text-error", "");
+  await isInvalid(ada, false);
   await ada.reads("#text-count", "Characters left: 0");
   await ada.presses("Enter");
   await ada.reads("#text-count", "");
@@ -118,6 +120,10 @@ async function draftInANewTab(person) {
   const draft = await tab.evaluate("document.getElementById('text').value");
   await tab.close();
   return draft;
+}
+
+async function isInvalid(person, invalid) {
+  await person.waitFor((invalid) => document.getElementById("text").ariaInvalid === String(invalid), invalid);
 }
 
 // hasLines waits until the box is so many lines high.

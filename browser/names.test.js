@@ -36,9 +36,13 @@ scenario("a bad name is asked for again", { sizes: everySize }, async ({ openRoo
     await isTold(ada, "Your name", "#name", error);
     await ada.waitFor((name) => document.getElementById("name").value === name, name);
     await ada.isOn("#name");
+    await isInvalid(ada, true);
   }
   await ada.presses("End");
-  await ada.types("-less Ada");
+  await ada.types("-");
+  await ada.reads("#name-error", ""); // it was about another name
+  await isInvalid(ada, false);
+  await ada.types("less Ada");
   await ada.presses("Enter");
   await isCalled(ada, "Server-less Ada");
 });
@@ -217,6 +221,10 @@ async function isCalled(person, name) {
   await person.isConnected();
   await person.waitFor((name) => !document.getElementById("join").checkVisibility() &&
     document.getElementById("status").textContent === `Connected as ${name}`, name);
+}
+
+async function isInvalid(person, invalid) {
+  await person.waitFor((invalid) => document.getElementById("name").ariaInvalid === String(invalid), invalid);
 }
 
 // isTold waits until an error stands right below a field, for the eye, and is

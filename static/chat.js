@@ -1,7 +1,8 @@
 // The form that asks for a name, and what each element of a frame means.
 
-import { showTextError } from "./compose.js";
+import "./compose.js";
 import { send, start, stop, welcomed } from "./connection.js";
+import { showError } from "./field.js";
 import { add, beQuiet, lastId, leaveGap } from "./list.js";
 import { loadOlder } from "./older.js";
 import { confirm, refuse, sendAs } from "./outbox.js";
@@ -11,7 +12,6 @@ import { recall, remember } from "./storage.js";
 const { join, compose } = document.forms;
 const [nameField] = join.elements;
 const [text] = compose.elements;
-const nameError = document.getElementById("name-error");
 const you = document.getElementById("you");
 const title = document.title;
 
@@ -30,7 +30,7 @@ else {
 join.onsubmit = (event) => {
   event.preventDefault(); // or the browser would load a new page
   myName = nameField.value.trim();
-  nameError.textContent = "";
+  showError(nameField, "");
   enter();
 };
 
@@ -91,7 +91,7 @@ function receive(element) {
 function receiveError(error) {
   if (!joined) askName(error.text);
   else if (error.ref) refuse(error);
-  else showTextError(error.text); // it is not about one text
+  else showError(text, error.text); // it is not about one text
 }
 
 function welcome(name) {
@@ -122,6 +122,6 @@ function askName(error) {
   compose.hidden = true;
   join.hidden = false;
   nameField.value = myName;
-  nameError.textContent = error;
+  showError(nameField, error);
   nameField.focus();
 }

@@ -1,5 +1,6 @@
 // The box in which a person writes, until the text goes to the outbox.
 
+import { showError } from "./field.js";
 import { toEnd } from "./list.js";
 import { say } from "./outbox.js";
 import { recall, remember } from "./storage.js";
@@ -7,7 +8,6 @@ import { recall, remember } from "./storage.js";
 const { compose } = document.forms;
 const [box] = compose.elements;
 const count = document.getElementById("text-count");
-const error = document.getElementById("text-error");
 
 const maxText = 2000; // characters, as the server counts them
 const fewLeft = 200;
@@ -31,24 +31,24 @@ compose.onsubmit = (event) => {
   box.focus(); // also after a click on the button
   if (box.value.trim() === "") return;
   showCount();
-  if (length() > maxText) return showTextError("not sent: this text is too long");
+  if (length() > maxText) return showError(box, "not sent: this text is too long");
   say(box.value.toWellFormed()); // without half an emoji, as the server sends it back
   box.value = "";
-  changed();
+  showError(box, "");
+  keepDraft();
   showCount();
   toEnd();
 };
 
 // The count waits for a pause, or a screen reader would read out every number.
 box.oninput = () => {
-  changed();
+  keepDraft();
   clearTimeout(pause);
   pause = setTimeout(showCount, 500);
 };
 
-function changed() {
+function keepDraft() {
   remember("sessionStorage", "draft", box.value);
-  showTextError("");
 }
 
 function showCount() {
@@ -60,8 +60,4 @@ function showCount() {
 
 function length() {
   return [...box.value].length; // an emoji counts as one, but its .length is 2
-}
-
-export function showTextError(words) {
-  error.textContent = words;
 }

@@ -143,7 +143,7 @@ function stateOf(entry) {
 // The text goes back into the box, in front of what is there.
 function edit(entry) {
   box.value = [entry.text, box.value].filter(Boolean).join(" ");
-  box.dispatchEvent(new Event("input")); // as if it were typed
+  box.dispatchEvent(new Event("input", { bubbles: true })); // as if it were typed
   remove(entry);
   box.focus();
 }
