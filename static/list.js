@@ -1,6 +1,6 @@
 // The list of messages, in a log that scrolls.
 
-import { withLinks } from "./links.js";
+import { dayOf, messageItem, part, sameGroup } from "./message.js";
 
 export const log = document.getElementById("log");
 const [messages] = log.children;
@@ -111,51 +111,13 @@ export function beQuiet() {
 
 // build makes the item for a message, and lines above it if another day begins, or if
 // it is the first one after a gap. For the first message, the day before is today.
-export function build(message, before) {
-  const at = new Date(message.at);
-  const time = part("time", at.toLocaleTimeString([], { timeStyle: "short" }));
-  time.dateTime = message.at;
-  const words = part("span", "");
-  words.append(...withLinks(withoutGaps(message.text)));
-  const newDay = dayOf(at) !== dayOf(before?.at ?? Date.now());
+function build(message, before) {
+  const day = dayOf(message.at);
+  const newDay = day !== dayOf(before?.at ?? Date.now());
   const afterGap = before?.id <= lastBeforeGap && lastBeforeGap < message.id;
-  const again = !newDay && !afterGap && sameGroup(message, before);
-  const item = part("li", "", again ? `${message.kind} again` : message.kind);
-  item.style.setProperty("--hue", hue(message.name));
-  item.append(part("b", message.name), " ", time, " ", words);
-  (again ? words : time).title = at.toLocaleString([], { dateStyle: "full", timeStyle: "medium" });
-  const day = newDay && part("li", dayOf(at), "day");
-  const gap = afterGap && part("li", "new since you were away", "note");
-  return [day, gap, item].filter(Boolean);
-}
-
-// withoutGaps leaves at most two empty lines in a row. Otherwise, one message could
-// fill everybody's screen with nothing. A line with only spaces counts as empty.
-function withoutGaps(text) {
-  return text.replace(/(^|\n)([^\S\n]*\n){3,}/g, "$1\n\n");
-}
-
-function dayOf(at) {
-  return new Date(at).toLocaleDateString([], { dateStyle: "full" });
-}
-
-// A group has one name and time above it. Two people with the same name look like
-// one person here, as everywhere: names prove nothing.
-export function sameGroup(message, before) {
-  const apart = Math.abs(new Date(message.at) - new Date(before?.at)); // milliseconds
-  return message.name === before?.name && message.kind === before.kind && apart < 5 * 60 * 1000;
-}
-
-// A name has the same colour on every page.
-function hue(name) {
-  return [...name].reduce((sum, character) => (sum * 31 + character.codePointAt(0)) % 360, 0);
-}
-
-// textContent, never innerHTML: what people write stays text.
-export function part(tag, words, kind = "") {
-  const element = document.createElement(tag);
-  element.className = kind;
-  element.dir = "auto"; // Arabic and Hebrew start on the right
-  element.textContent = words;
-  return element;
+  return [
+    newDay && part("li", day, "day"),
+    afterGap && part("li", "new since you were away", "note"),
+    messageItem(message, !newDay && !afterGap && sameGroup(message, before)),
+  ].filter(Boolean);
 }

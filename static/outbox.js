@@ -3,7 +3,8 @@
 // recognizes a text by its ref, so the page can send it again without harm.
 
 import { send } from "./connection.js";
-import { build, keepInPlace, log, newest, part, sameGroup } from "./list.js";
+import { keepInPlace, log, newest } from "./list.js";
+import { messageItem, part, sameGroup } from "./message.js";
 import { recall, remember } from "./storage.js";
 
 const slow = 5 * 1000; // milliseconds without an answer, until the page says so
@@ -48,7 +49,7 @@ function newRef() {
 
 function put(entry) {
   entries.push(entry);
-  const item = build(entry).at(-1);
+  const item = messageItem(entry, false);
   item.append(" ", stateOf(entry));
   keepInPlace(() => list.append(item));
   changed();

@@ -1,6 +1,7 @@
 // Presence: a list in the header, and a line in the log when somebody comes or leaves.
 
-import { note, part } from "./list.js";
+import { note } from "./list.js";
+import { part } from "./message.js";
 
 const presence = document.getElementById("presence");
 const [summary, list] = presence.children;

@@ -1,0 +1,48 @@
+// How one message looks.
+
+import { withLinks } from "./links.js";
+
+// In a group, a message comes again under the name and the time of the first one.
+export function messageItem(message, again) {
+  const at = new Date(message.at);
+  const time = part("time", at.toLocaleTimeString([], { timeStyle: "short" }));
+  time.dateTime = message.at;
+  const words = part("span", "");
+  words.append(...withLinks(withoutGaps(message.text)));
+  const item = part("li", "", again ? `${message.kind} again` : message.kind);
+  item.style.setProperty("--hue", hue(message.name));
+  item.append(part("b", message.name), " ", time, " ", words);
+  (again ? words : time).title = at.toLocaleString([], { dateStyle: "full", timeStyle: "medium" });
+  return item;
+}
+
+// withoutGaps leaves at most two empty lines in a row. Otherwise, one message could
+// fill everybody's screen with nothing. A line with only spaces counts as empty.
+function withoutGaps(text) {
+  return text.replace(/(^|\n)([^\S\n]*\n){3,}/g, "$1\n\n");
+}
+
+export function dayOf(at) {
+  return new Date(at).toLocaleDateString([], { dateStyle: "full" });
+}
+
+// A group has one name and time above it. Two people with the same name look like
+// one person here, as everywhere: names prove nothing.
+export function sameGroup(message, before) {
+  const apart = Math.abs(new Date(message.at) - new Date(before?.at)); // milliseconds
+  return message.name === before?.name && message.kind === before.kind && apart < 5 * 60 * 1000;
+}
+
+// A name has the same colour on every page.
+function hue(name) {
+  return [...name].reduce((sum, character) => (sum * 31 + character.codePointAt(0)) % 360, 0);
+}
+
+// textContent, never innerHTML: what people write stays text.
+export function part(tag, words, kind = "") {
+  const element = document.createElement(tag);
+  element.className = kind;
+  element.dir = "auto"; // Arabic and Hebrew start on the right
+  element.textContent = words;
+  return element;
+}
