@@ -7,6 +7,7 @@ import { everySize, scenario } from "./lib/scenario.js";
 import { chat } from "./lib/stage.js";
 
 const historySize = 50; // messages in the first frame, and in each step back
+const most = 500; // messages in the document, for someone at the end
 const mark = "new since you were away";
 
 scenario("the history is there after a reload", async ({ openRoom }) => {
@@ -275,6 +276,56 @@ scenario("a high screen is filled", async ({ openRoom }) => {
     const log = document.getElementById("log");
     return log.scrollHeight > log.clientHeight && log.scrollTop > -40;
   });
+});
+
+// Thousands of messages in the document would make each new one slow.
+scenario("after many messages the newest are on the page, and the others load again", async ({ openStage }) => {
+  const stage = await openStage();
+  stage.remembers(...messages(1, 1000));
+  const { person: ada, server } = await stage.visitor("ada");
+  server.sends({ kind: "here", names: ["ada"], count: 1 });
+  server.sends(...messages(1, 300));
+  server.sends({ kind: "here", names: ["ada", "bob"], count: 2 });
+  await ada.waitFor(() => document.querySelector(".note"));
+  server.sends(...messages(301, 700));
+  await showsNumbers(ada, most, 1000);
+  await beginsWith(ada, "day", "chat 501", "chat again 502"); // the line about bob went, too
+  await ada.seesTheNewest();
+
+  await ada.scrollsTo(-1_000_000);
+  await showsNumbers(ada, most + historySize, 1000);
+  const place = () => document.getElementById("messages").children[40].getBoundingClientRect().top;
+  const before = await ada.evaluates(place);
+  server.sends(chat(1001, "bob", "1001"));
+  await showsNumbers(ada, most + historySize + 1, 1001); // nothing goes away from a reader
+  const after = await ada.evaluates(place);
+  assert.ok(Math.abs(before - after) < 1, `the text moves from ${before} to ${after}`);
+
+  for (let visits = 0; visits < 2; visits++) {
+    await ada.scrollsTo(0);
+    await showsNumbers(ada, most, 1001);
+    await ada.scrollsTo(-1_000_000);
+    await showsNumbers(ada, most + historySize, 1001);
+  }
+});
+
+scenario("a reader further up gets so many messages, and the newest at the end", async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada");
+  server.sends(...messages(1, 100));
+  await showsNumbers(ada, 100, 100);
+  await ada.scrollsTo(-200);
+  server.sends(...messages(101, 900));
+  await ada.isToldOfNew("900 new messages");
+  await showsNumbers(ada, 100 + most, 100 + most);
+  await ada.clicks("#news");
+  await showsNumbers(ada, most, 1000);
+  await ada.seesTheNewest();
+  await ada.scrollsTo(-200);
+  server.sends(...messages(1001, 501)); // one more than the page takes
+  await ada.isToldOfNew("501 new messages");
+  await ada.clicks("#news");
+  await showsNumbers(ada, most, 1501);
 });
 
 // Days and groups go on across the seam of two steps as if there were none.

@@ -3,7 +3,7 @@
 import "./compose.js";
 import { send, start, stop, welcomed } from "./connection.js";
 import { showError } from "./field.js";
-import { add, beQuiet, lastId, leaveGap } from "./list.js";
+import { add, beQuiet, keepInPlace, lastId, leaveGap } from "./list.js";
 import { loadOlder } from "./older.js";
 import { confirm, refuse, sendAs } from "./outbox.js";
 import { hidePresence, showPresence } from "./presence.js";
@@ -67,11 +67,11 @@ function lost() {
 // After the welcome, the server sends the history in one frame. If all of it is
 // newer than the messages on the page, there may be more in between.
 function received(elements) {
-  if (elements[0].kind !== "history") return elements.forEach(receive);
+  if (elements[0].kind !== "history") return keepInPlace(() => elements.forEach(receive));
   const history = elements.slice(1);
   beQuiet();
   if (lastId > 0 && history[0]?.id > lastId) leaveGap();
-  history.forEach(receive);
+  keepInPlace(() => history.forEach(receive));
   if (!entered) setMissed(0); // these messages are old: nobody has missed them
   entered = true;
   sendAs(myName, true);

@@ -6,19 +6,24 @@ export const log = document.getElementById("log");
 const [messages] = log.children;
 const news = document.getElementById("news");
 
+const most = 500; // messages: with thousands, each new one would keep the browser busy
+const tooMany = most + 50; // to take many away at once is not more work than to take one
+
 export let lastId = 0; // of the newest message, also of one that is kept aside
 export let newest; // the newest message in the list
-export let oldest; // the first message on the page
-let oldestItems; // the elements that show it
+let shown = []; // the messages in the list and their elements, oldest first
 let unseen = 0; // messages that arrived while the reader was further up
-let aside; // messages after a gap, until they become the list
+let aside; // messages that wait until the reader comes to the end
+let gap = false; // other messages may be missing before those
 let lastBeforeGap = 0; // an id
+let changing = false;
+let following; // the reader was at the end before the change
 
 news.onclick = toEnd;
 log.onscroll = () => {
   if (!atEnd()) return;
   showNews(0);
-  if (aside) toEnd();
+  keepTheNewest();
 };
 
 // add reports whether the message is new to the page. If it is mine, the reader knows
@@ -26,63 +31,95 @@ log.onscroll = () => {
 export function add(message, mine) {
   if (message.id <= lastId) return false;
   lastId = message.id;
-  const following = atEnd();
-  if (aside) aside.push(message);
-  else append(message, mine);
-  if (following) toEnd();
-  else if (!mine) showNews(unseen + 1);
+  keepInPlace(() => {
+    if (!following && unseen >= most) aside ??= [];
+    if (aside) aside.push(message);
+    else append(message, mine);
+    if (!following && !mine) showNews(unseen + 1);
+  });
   return true;
 }
 
 function append(message, mine) {
   const items = build(message, newest);
   if (mine) items.at(-1).ariaLive = "off";
-  keepInPlace(() => messages.append(...items));
-  oldest ??= message;
-  oldestItems ??= items;
+  messages.append(...items);
+  shown.push({ message, items });
   newest = message;
+}
+
+export function oldest() {
+  return shown[0]?.message;
 }
 
 // leaveGap says that messages may be missing before the next one. Nothing could fill
 // a gap inside the list. So the list starts anew after it, and older messages load when
 // the reader scrolls up. Someone who reads further up keeps the old list for now.
 export function leaveGap() {
-  if (!aside) lastBeforeGap = lastId;
+  lastBeforeGap = shown.at(-1).message.id;
+  gap = true;
   aside = [];
 }
 
+// The older ones load again when the reader scrolls up. This must not take away what
+// somebody reads, so it is only for the end of the log.
+function keepTheNewest() {
+  if (aside) startAnew();
+  if (shown.length < tooMany) return;
+  shown = shown.slice(-most);
+  while (messages.firstChild !== shown[0].items[0]) messages.firstChild.remove();
+  beginWith([]);
+}
+
 function startAnew() {
-  const list = aside;
-  aside = newest = oldest = oldestItems = undefined;
+  const list = gap ? aside : [...shown.map(({ message }) => message), ...aside];
+  aside = newest = undefined;
+  gap = false;
+  shown = [];
   beQuiet();
   messages.replaceChildren();
-  list.forEach((message) => append(message));
+  list.slice(-most).forEach((message) => append(message));
 }
 
-// addOlder builds the oldest message again, because it may now continue a day or a
-// group. The messages in view stay in place: the browser counts from the end.
+// The messages in view stay in place: the browser counts from the end.
 export function addOlder(older) {
   beQuiet();
-  const all = [...older, oldest];
-  const items = all.map((message, i) => build(message, all[i - 1]));
-  oldestItems.forEach((item) => item.remove());
-  messages.prepend(...items.flat());
-  oldest = all[0];
-  oldestItems = items[0];
+  beginWith(older);
 }
 
-// What someone reads further up stays in place, although its distance from the end changes.
+// beginWith builds the oldest message again, because it may now continue a day or a
+// group, or begin the list. A screen reader has read it.
+function beginWith(older) {
+  const all = [...older, oldest()];
+  const built = all.map((message, i) => ({ message, items: build(message, all[i - 1]) }));
+  built.at(-1).items.forEach((item) => item.ariaLive = "off");
+  shown[0].items.forEach((item) => item.remove());
+  messages.prepend(...built.flatMap(({ items }) => items));
+  shown.splice(0, 1, ...built);
+}
+
+// keepInPlace makes a change in the log. A reader at the end stays there; for others,
+// what they read stays in place, although its distance from the end changes. When a
+// script asks for a position, the browser has to lay out the log first. So all that a
+// frame brings is one change, with the changes inside it.
 export function keepInPlace(change) {
+  if (changing) return change();
   const { scrollTop, scrollHeight } = log;
-  change();
-  if (scrollTop < 0) log.scrollTop = scrollTop + scrollHeight - log.scrollHeight;
+  following = atEnd();
+  changing = true;
+  try {
+    change();
+  } finally {
+    changing = false;
+  }
+  if (!following) log.scrollTop = scrollTop + scrollHeight - log.scrollHeight;
+  else if (scrollTop < 0) toEnd();
+  else keepTheNewest();
 }
 
 // note adds a line that is not a message.
 export function note(words) {
-  const following = atEnd();
   keepInPlace(() => messages.append(part("li", words, "note")));
-  if (following) toEnd();
   newest = { at: newest?.at }; // a new group begins, not a new day
 }
 
@@ -91,7 +128,7 @@ function atEnd() {
 }
 
 export function toEnd() {
-  if (aside) startAnew();
+  keepTheNewest();
   log.scrollTop = 0;
 }
 

@@ -2,18 +2,21 @@
 
 import { addOlder, log, oldest } from "./list.js";
 
-let asked; // the oldest message when the page last asked
+let asked; // the message for which the page waits, or which is the very first
 
 log.addEventListener("scroll", loadOlder);
 
 export async function loadOlder() {
+  const first = oldest();
   const above = log.scrollHeight - log.clientHeight + log.scrollTop;
-  if (!oldest || oldest === asked || above > 100) return;
-  const first = asked = oldest;
+  if (!first || first === asked || above > 100) return;
+  asked = first;
   const messages = await messagesBefore(first.id);
-  if (oldest !== first) return; // the list has started anew: its place is gone
+  if (oldest() !== first) return; // the list begins elsewhere now
+  if (messages?.length === 0) return; // that was the beginning
   if (messages) {
-    if (messages.length > 0) addOlder(messages); // an empty answer: that was the beginning
+    asked = undefined; // the list may begin with this message again
+    addOlder(messages);
     loadOlder();
   } else {
     setTimeout(() => {

@@ -156,6 +156,6 @@ function sendAfterAll(entry) {
 }
 
 // When the list above changes, a text may begin a group, or continue one.
-const regroup = new MutationObserver(() => keepInPlace(() => entries.forEach((entry, i) =>
+const regroup = new MutationObserver(() => entries.length > 0 && keepInPlace(() => entries.forEach((entry, i) =>
   list.children[i].classList.toggle("again", sameGroup(entry, entries[i - 1] ?? newest)))));
 for (const half of log.children) regroup.observe(half, { childList: true });
