@@ -135,6 +135,9 @@ scenario("the reader is told what is new", { sizes: everySize }, async ({ openSt
   await ada.isToldOfNew(""); // a reader at the end sees everything
 
   await ada.scrollsTo(-200);
+  await ada.isToldOfNew("↓");
+  await ada.fits();
+  await ada.passesAxe();
   server.sends(chat(messages + 1, "bob", "new"));
   await ada.isToldOfNew("1 new message");
   server.sends(chat(messages + 1, "bob", "the same again"));
@@ -169,6 +172,77 @@ scenario("the reader is told what is new", { sizes: everySize }, async ({ openSt
     await reachTheEnd();
     await ada.isToldOfNew("");
   }
+});
+
+scenario("a button leads to the end", { sizes: everySize }, async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada } = await stage.reader("ada", 60);
+  await ada.isToldOfNew("↓");
+  await ada.waitFor(() => document.getElementById("news").ariaLabel === "To the newest message"); // an arrow is no name
+  await ada.clicks("#news");
+  await ada.seesTheNewest();
+  await ada.isToldOfNew("");
+  await ada.scrollsTo(-200);
+  await ada.isToldOfNew("↓");
+  await ada.scrollsTo(0);
+  await ada.isToldOfNew("");
+});
+
+scenario("a line shows where the new messages begin", { schemes: ["light", "dark"] }, async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada");
+  server.sends(chat(1, "bob", "one"));
+  await showsTheNew(ada, "one");
+  await ada.hides();
+  server.sends({ kind: "here", names: ["ada"], count: 1 });
+  server.sends(chat(2, "bob", "two"), chat(3, "bob", "three"));
+  await ada.sees("bob: one", "bob: two", "bob: three");
+  await ada.showsAgain();
+  await showsTheNew(ada, "one", "new", "two", "three");
+  await ada.waitFor(() => document.querySelectorAll("#messages .again").length === 1); // the line begins a group
+  server.sends(chat(4, "bob", "four"));
+  await showsTheNew(ada, "one", "new", "two", "three", "four");
+  await ada.passesAxe();
+
+  await ada.hides();
+  await showsTheNew(ada, "one", "two", "three", "four");
+  await ada.waitFor(() => document.querySelectorAll("#messages .again").length === 3);
+  await ada.showsAgain();
+  await showsTheNew(ada, "one", "two", "three", "four"); // nothing came
+  await ada.hides();
+  server.sends(chat(5, "bob", "five"));
+  await ada.sees("bob: five");
+  await ada.showsAgain();
+  await showsTheNew(ada, "one", "two", "three", "four", "new", "five");
+});
+
+// showsTheNew waits until these are all the messages, and the line.
+async function showsTheNew(person, ...want) {
+  await person.waitFor((want) => {
+    const lines = [...document.querySelectorAll("#messages li:not(.day)")].map((item) => (item.querySelector("span") ?? item).textContent);
+    return JSON.stringify(lines) === JSON.stringify(want);
+  }, want);
+}
+
+scenario("keys typed in the log go into the box, and pages turned in the box turn the log", async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada");
+  server.sends(...Array.from({ length: 60 }, (_, n) => chat(n + 1, "bob", "message")));
+  await ada.shows(60);
+  await ada.isOn("#text");
+  await ada.presses("PageUp");
+  await ada.waitFor(() => document.getElementById("log").scrollTop < -100);
+  await ada.presses("PageDown");
+  await ada.waitFor(() => document.getElementById("log").scrollTop === 0);
+  await ada.isOn("#text");
+
+  for (const [key, focus] of [["Home", "#log"], [" ", "#log"], ["Control+c", "#log"], ["ArrowUp", "#log"], ["h", "#text"]]) {
+    await ada.evaluates(() => document.getElementById("log").focus());
+    await ada.presses(key);
+    await ada.isOn(focus);
+  }
+  await ada.types("ello");
+  await ada.hasWritten("hello");
 });
 
 scenario("the button for new messages leaves the focus to the log", { sizes: everySize }, async ({ openStage }) => {

@@ -466,12 +466,12 @@ scenario("after a long absence the text stays at the end of the new list", async
     document.getElementById("messages").getBoundingClientRect().bottom - 0.5);
   await ada.scrollsTo(-1_000_000);
   await ada.shows(81); // there is no hole
-  await ada.isToldOfNew("");
+  await ada.isToldOfNew("↓");
   server.confirms(82, "ada", "mine", ref);
   await ada.sees("bob: 81", "ada: mine");
   await ada.shows(82);
   await ada.waitsWith();
-  await ada.isToldOfNew(""); // one's own text is no news
+  await ada.isToldOfNew("↓"); // one's own text is no news
 });
 
 // A reader further up keeps the old list. What is new is not in it, and confirms anyway.

@@ -3,7 +3,8 @@
 import "./compose.js";
 import { send, start, stop, welcomed } from "./connection.js";
 import { showError } from "./field.js";
-import { add, beQuiet, keepInPlace, lastId, leaveGap } from "./list.js";
+import "./keys.js";
+import { add, beQuiet, keepInPlace, lastId, leaveGap, markNew } from "./list.js";
 import { loadOlder } from "./older.js";
 import { confirm, refuse, sendAs } from "./outbox.js";
 import { hidePresence, showPresence } from "./presence.js";
@@ -17,7 +18,7 @@ const title = document.title;
 
 let joined = false; // the server has said welcome on this connection
 let entered = false; // whether the first history is on the page
-let missed = 0; // messages that arrived while the page was hidden
+let missed = []; // messages that arrived while the page was hidden
 
 // The page asks for the name once, and remembers it for the next visit.
 let myName = recall("localStorage", "name") ?? "";
@@ -72,7 +73,7 @@ function received(elements) {
   beQuiet();
   if (lastId > 0 && history[0]?.id > lastId) leaveGap();
   keepInPlace(() => history.forEach(receive));
-  if (!entered) setMissed(0); // these messages are old: nobody has missed them
+  if (!entered) setMissed([]); // these messages are old: nobody has missed them
   entered = true;
   sendAs(myName, true);
   loadOlder();
@@ -105,14 +106,17 @@ function welcome(name) {
 // The answer to a repeated text has an old id, and add ignores it. confirm must not.
 function show(message) {
   const mine = confirm(message.ref);
-  if (add(message, mine) && document.hidden && !mine) setMissed(missed + 1);
+  if (add(message, mine) && document.hidden && !mine) setMissed([...missed, message]);
 }
 
-document.addEventListener("visibilitychange", () => setMissed(0));
+document.addEventListener("visibilitychange", () => {
+  markNew(missed[0]?.id); // nothing is missed when the page is hidden
+  setMissed([]);
+});
 
-function setMissed(count) {
-  missed = count;
-  document.title = count > 0 ? `(${count}) ${title}` : title;
+function setMissed(messages) {
+  missed = messages;
+  document.title = missed.length > 0 ? `(${missed.length}) ${title}` : title;
 }
 
 // askName also shows why the server refused the last name.

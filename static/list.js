@@ -15,15 +15,16 @@ let shown = []; // the messages in the list and their elements, oldest first
 let unseen = 0; // messages that arrived while the reader was further up
 let aside; // messages that wait until the reader comes to the end
 let gap = false; // other messages may be missing before those
-let lastBeforeGap = 0; // an id
+let lastBeforeGap = 0; // an id, as newFrom
+let newFrom; // the first message that came while the page was hidden
 let changing = false;
 let following; // the reader was at the end before the change
 
 news.onclick = toEnd;
 log.onscroll = () => {
-  if (!atEnd()) return;
-  showNews(0);
-  keepTheNewest();
+  const end = atEnd();
+  if (end) keepTheNewest();
+  showNews(end ? 0 : unseen, end);
 };
 
 // add reports whether the message is new to the page. If it is mine, the reader knows
@@ -35,16 +36,16 @@ export function add(message, mine) {
     if (!following && unseen >= most) aside ??= [];
     if (aside) aside.push(message);
     else append(message, mine);
-    if (!following && !mine) showNews(unseen + 1);
+    if (!following && !mine) showNews(unseen + 1, false);
   });
   return true;
 }
 
 function append(message, mine) {
-  const items = build(message, newest);
-  if (mine) items.at(-1).ariaLive = "off";
-  messages.append(...items);
-  shown.push({ message, items });
+  const entry = show(message, newest);
+  if (mine) entry.items.at(-1).ariaLive = "off";
+  messages.append(...entry.items);
+  shown.push(entry);
   newest = message;
 }
 
@@ -87,15 +88,33 @@ export function addOlder(older) {
   beginWith(older);
 }
 
-// beginWith builds the oldest message again, because it may now continue a day or a
-// group, or begin the list. A screen reader has read it.
+// The oldest message may now continue a day or a group, or begin the list.
 function beginWith(older) {
-  const all = [...older, oldest()];
-  const built = all.map((message, i) => ({ message, items: build(message, all[i - 1]) }));
-  built.at(-1).items.forEach((item) => item.ariaLive = "off");
-  shown[0].items.forEach((item) => item.remove());
-  messages.prepend(...built.flatMap(({ items }) => items));
-  shown.splice(0, 1, ...built);
+  const entries = older.map((message, i) => show(message, older[i - 1]));
+  messages.prepend(...entries.flatMap(({ items }) => items));
+  shown[0].before = older.at(-1);
+  showAgain(shown[0]);
+  shown.unshift(...entries);
+}
+
+// markNew puts the line "new" above the message with this id, and nowhere else.
+export function markNew(id) {
+  const marked = shown.filter(({ message }) => message.id === newFrom || message.id === id);
+  newFrom = id;
+  keepInPlace(() => marked.forEach(showAgain));
+}
+
+function show(message, before) {
+  return { message, before, items: build(message, before) };
+}
+
+// A screen reader has read this message before.
+function showAgain(entry) {
+  const { items } = entry;
+  entry.items = build(entry.message, entry.before);
+  entry.items.forEach((item) => item.ariaLive = "off");
+  items[0].before(...entry.items);
+  items.forEach((item) => item.remove());
 }
 
 // keepInPlace makes a change in the log. A reader at the end stays there; for others,
@@ -132,12 +151,13 @@ export function toEnd() {
   log.scrollTop = 0;
 }
 
-// If the button has the focus when it disappears, the log gets it.
-function showNews(count) {
-  if (count === 0 && document.activeElement === news) log.focus();
+// The button leads to the end. If it has the focus when it disappears, the log gets it.
+function showNews(count, end) {
+  if (end && document.activeElement === news) log.focus();
   unseen = count;
-  news.hidden = count === 0;
-  news.textContent = count === 1 ? "1 new message" : `${count} new messages`;
+  news.hidden = end;
+  news.textContent = count === 0 ? "↓" : count === 1 ? "1 new message" : `${count} new messages`;
+  news.ariaLabel = count === 0 ? "To the newest message" : null;
 }
 
 // A screen reader should not read out fifty old messages.
@@ -147,14 +167,15 @@ export function beQuiet() {
 }
 
 // build makes the item for a message, and lines above it if another day begins, or if
-// it is the first one after a gap. For the first message, the day before is today.
+// it is the first one after an absence. For the first message, the day before is today.
 function build(message, before) {
   const day = dayOf(message.at);
   const newDay = day !== dayOf(before?.at ?? Date.now());
+  const isNew = message.id === newFrom;
   const afterGap = before?.id <= lastBeforeGap && lastBeforeGap < message.id;
   return [
     newDay && part("li", day, "day"),
-    afterGap && part("li", "new since you were away", "note"),
-    messageItem(message, !newDay && !afterGap && sameGroup(message, before)),
+    isNew ? part("li", "new", "new") : afterGap && part("li", "new since you were away", "note"),
+    messageItem(message, !newDay && !isNew && !afterGap && sameGroup(message, before)),
   ].filter(Boolean);
 }

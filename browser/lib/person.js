@@ -233,7 +233,8 @@ export class Person {
       document.getElementById("log").getBoundingClientRect().top);
   }
 
-  // isToldOfNew waits until the button for new messages says this, or is not there.
+  // isToldOfNew waits until the button that leads to the newest message says this: a
+  // number of new messages, or an arrow. Without words, until it is not there.
   async isToldOfNew(words) {
     await this.waitFor((words) => {
       const news = document.getElementById("news");
