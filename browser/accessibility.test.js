@@ -88,8 +88,8 @@ scenario("without JavaScript the page says what it needs", { sizes: everySize, s
 scenario("colours have contrast", { schemes }, async ({ openStage }) => {
   const stage = await openStage();
   const { person: ada, server } = await stage.visitor("ada");
-  server.sends(announcement(1, "see https://go.dev/"));
-  await ada.sees("server: see https://go.dev/");
+  server.sends(announcement(1, "ada, see https://go.dev/"));
+  await ada.sees("server: ada, see https://go.dev/");
   const problems = await ada.evaluates(() => {
     const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
     const luminance = (color) => {
@@ -129,6 +129,7 @@ scenario("colours have contrast", { schemes }, async ({ openStage }) => {
     status.className = "";
     check("the dot, not connected", style("#status", "::before").color, ground, 3);
     status.className = "connected";
+    check("the reader's name", style("mark").color, style("mark").backgroundColor, 4.5);
     check("a button", style("#compose button").color, style("#compose button").backgroundColor, 4.5);
     check("a field", style("#text").borderColor, paper, 3);
     check("a field", style("#text").borderColor, ground, 3);

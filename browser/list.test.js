@@ -77,6 +77,47 @@ scenario("an announcement is marked", { sizes: everySize }, async ({ openStage }
   await ada.fits();
 });
 
+scenario("own messages can be told from others'", { sizes: everySize, schemes: ["light", "dark"] }, async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada");
+  server.sends(chat(1, "bob", "hello"), chat(2, "ada", "hello bob"), chat(3, "ada", "https://go.dev/"), chat(4, "Ada", "I am another one"));
+  await ada.says("on its way");
+  await ada.waitsWith("on its way: sending …");
+  const places = await ada.evaluates(() => [...document.querySelectorAll("#log li:has(span)")].map((item) =>
+    `${Math.round(item.getBoundingClientRect().left)} ${getComputedStyle(item).backgroundColor}`));
+  const [bob, own, more, another, outbox] = places;
+  assert.equal(another, bob);
+  assert.equal(more, own);
+  assert.equal(outbox, own); // nothing moves when the server confirms it
+  assert.notEqual(parseInt(own), parseInt(bob), "only a colour tells own messages from others'");
+  assert.notEqual(own.split(" ").slice(1).join(), bob.split(" ").slice(1).join());
+  await ada.fits();
+  await ada.passesAxe();
+});
+
+scenario("the reader's own name is marked", { schemes: ["light", "dark"] }, async ({ openStage }) => {
+  const stage = await openStage();
+  for (const [name, ...examples] of [
+    ["ada", ["ada, are you there?", "ada"], ["I ask @Ada and ADA's friend", "@Ada", "ADA"], ["adam, cañada, adá, ada\u0301, ada_1, bob@ada.example"],
+      ["(ada)", "ada"], ["https://ada.example/ada and ada", "ada"]],
+    ["O.(ö)", ["o.(Ö)! o.(ö)x", "o.(Ö)"], ["Ox(ö)"]],
+    ["👍", ["👍👍 fine", "👍", "👍"]],
+  ]) {
+    const { person, server } = await stage.visitor(name);
+    for (const [i, [text, ...marked]] of examples.entries()) {
+      server.sends(chat(i + 1, "bob", text));
+      await person.sees(`bob: ${text}`);
+      await person.waitFor((marked) => JSON.stringify([...document.querySelectorAll("#messages li:last-child mark")].map((mark) => mark.textContent)) ===
+        JSON.stringify(marked), marked);
+    }
+    await person.passesAxe();
+    server.sends(chat(100, name, `${name} speaks`));
+    await person.sees(`${name}: ${name} speaks`);
+    await person.waitFor(() => document.querySelector("#messages li:last-child mark") === null);
+    await person.evaluates(() => localStorage.clear());
+  }
+});
+
 // The reader's time zone decides when a day begins: in Kolkata at 18:30 UTC.
 scenario("days are told apart", { sizes: everySize }, async ({ openStage }) => {
   const stage = await openStage();

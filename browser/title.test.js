@@ -37,6 +37,18 @@ scenario("the title counts the messages that arrive while the page is hidden", a
   await isTitled(ada, `(1) ${title}`);
 });
 
+scenario("the title counts apart the messages that name the reader", async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada");
+  await ada.hides();
+  server.sends(chat(1, "bob", "hello"), chat(2, "bob", "is Ada here?"));
+  await isTitled(ada, `(2, 1 for you) ${title}`);
+  server.sends(chat(3, "ada", "ada speaks in another tab"), chat(4, "bob", "see https://ada.example/"), chat(5, "bob", "@ada!"));
+  await isTitled(ada, `(5, 2 for you) ${title}`);
+  await ada.showsAgain();
+  await isTitled(ada, title);
+});
+
 // A page may be opened in the background, too.
 scenario("the title does not count the messages of the first history", async ({ openStage }) => {
   await opensInTheBackground(await openStage(), chat(1, "bob", "one"), chat(2, "bob", "two"));

@@ -6,6 +6,7 @@ import { showError } from "./field.js";
 import "./keys.js";
 import { add, beQuiet, keepInPlace, lastId, leaveGap, markNew } from "./list.js";
 import { loadOlder } from "./older.js";
+import { iAm, namesMe } from "./message.js";
 import { confirm, refuse, sendAs } from "./outbox.js";
 import { hidePresence, showPresence } from "./presence.js";
 import { recall, remember } from "./storage.js";
@@ -39,6 +40,7 @@ nameField.oninput = stop; // or the page would join under the old name while the
 
 // The form stays until the welcome: a name that the server never gets is not lost.
 function enter() {
+  iAm(myName);
   sendAs(myName, false);
   start({ opened: () => send({ name: myName }), received, lost });
 }
@@ -97,6 +99,7 @@ function receiveError(error) {
 
 function welcome(name) {
   myName = name;
+  iAm(name);
   remember("localStorage", "name", name);
   welcomed(name);
   joined = true;
@@ -116,7 +119,9 @@ document.addEventListener("visibilitychange", () => {
 
 function setMissed(messages) {
   missed = messages;
-  document.title = missed.length > 0 ? `(${missed.length}) ${title}` : title;
+  const forMe = missed.filter(namesMe).length;
+  const counts = forMe > 0 ? `${missed.length}, ${forMe} for you` : missed.length;
+  document.title = missed.length > 0 ? `(${counts}) ${title}` : title;
 }
 
 // askName also shows why the server refused the last name.

@@ -2,18 +2,45 @@
 
 import { withLinks } from "./links.js";
 
+let me; // the name under which the person writes
+let meAsWord = /(?!)/; // matches nothing yet
+
+// A message is the person's own if it has their name. Names prove nothing: somebody
+// else may have the same one. No letter, accent or digit touches a name that is meant.
+export function iAm(name) {
+  me = name;
+  const literally = name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  const letter = String.raw`[\p{L}\p{M}\p{N}_]`;
+  meAsWord = new RegExp(`((?<!${letter}@?)@?${literally}(?!${letter}))`, "iu");
+}
+
+// namesMe reports whether somebody else's message has the person's name in it.
+export function namesMe({ name, text }) {
+  return name !== me && withLinks(text).some((part) => typeof part === "string" && meAsWord.test(part));
+}
+
 // In a group, a message comes again under the name and the time of the first one.
 export function messageItem(message, again) {
   const at = new Date(message.at);
   const time = part("time", at.toLocaleTimeString([], { timeStyle: "short" }));
   time.dateTime = message.at;
   const words = part("span", "");
-  words.append(...withLinks(withoutGaps(message.text)));
-  const item = part("li", "", again ? `${message.kind} again` : message.kind);
+  const own = message.name === me;
+  const parts = withLinks(withoutGaps(message.text));
+  words.append(...own ? parts : parts.flatMap(withMarks));
+  const item = part("li", "", message.kind);
+  item.classList.toggle("again", again);
+  item.classList.toggle("own", own);
   item.style.setProperty("--hue", hue(message.name));
   item.append(part("b", message.name), " ", time, " ", words);
   (again ? words : time).title = at.toLocaleString([], { dateStyle: "full", timeStyle: "medium" });
   return item;
+}
+
+// withMarks marks the person's name. A link stays as it is.
+function withMarks(words) {
+  if (typeof words !== "string") return words;
+  return words.split(meAsWord).map((words, i) => i % 2 === 0 ? words : part("mark", words));
 }
 
 // withoutGaps leaves at most two empty lines in a row. Otherwise, one message could
