@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"embed"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -15,13 +13,6 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// static holds the page. The compiler copies the directory into the program, so
-// the program is one file that runs anywhere. The price: after a change to the
-// page, you have to start the program again.
-//
-//go:embed static
-var static embed.FS
-
 // maxAnswers is how many answers to /history may be on their way at a time. Each
 // keeps a few hundred KB in memory.
 const maxAnswers = 64
@@ -30,12 +21,8 @@ const maxAnswers = 64
 // the pattern's with 405, and "GET" includes HEAD. clients counts the handlers of
 // /ws, which end when ctx ends.
 func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) http.Handler {
-	page, err := fs.Sub(static, "static")
-	if err != nil {
-		panic(err) // cannot happen: only a malformed path is an error, and this one is a constant
-	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /", secure(http.FileServerFS(page)))
+	mux.Handle("GET /", secure(servePage()))
 	webSocket := websocket.Server{
 		Handshake: func(config *websocket.Config, r *http.Request) error { return sameOrigin(hub, config, r) },
 		Handler:   func(ws *websocket.Conn) { serveClient(ctx, hub, ws, c.rate) },
