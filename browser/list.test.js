@@ -12,7 +12,9 @@ scenario("messages in a row are grouped", { sizes: everySize }, async ({ openSta
   const lines = [
     { named: true, kind: "chat", name: "bob", at: "12:00:00" },
     { named: false, kind: "chat", name: "bob", at: "12:00:01" },
-    { named: false, kind: "chat", name: "bob", at: "12:05:00" }, // five minutes after the first, but not after the one before
+    { named: false, kind: "chat", name: "bob", at: "12:04:59" },
+    { named: true, kind: "chat", name: "bob", at: "12:05:00" }, // five minutes after the first, although not after the one before
+    { named: false, kind: "chat", name: "bob", at: "12:09:59" },
     { named: true, kind: "chat", name: "bob", at: "12:10:00" },
     { named: true, kind: "chat", name: "cleo", at: "12:10:01" },
     { named: true, kind: "chat", name: "bob", at: "12:10:02" },

@@ -1,6 +1,6 @@
 // The list of messages, in a log that scrolls.
 
-import { dayOf, messageItem, part, sameGroup } from "./message.js";
+import { dayOf, groupOf, messageItem, part } from "./message.js";
 
 export const log = document.getElementById("log");
 const [messages] = log.children;
@@ -10,7 +10,7 @@ const most = 500; // messages: with thousands, each new one would keep the brows
 const tooMany = most + 50; // to take many away at once is not more work than to take one
 
 export let lastId = 0; // of the newest message, also of one that is kept aside
-export let newest; // the newest message in the list
+export let newestGroup; // the first message of the last group
 let shown = []; // the messages in the list and their elements, oldest first
 let unseen = 0; // messages that arrived while the reader was further up
 let aside; // messages that wait until the reader comes to the end
@@ -42,11 +42,11 @@ export function add(message, mine) {
 }
 
 function append(message, mine) {
-  const entry = show(message, newest);
+  const entry = show(message, newestGroup);
   if (mine) entry.items.at(-1).ariaLive = "off";
   messages.append(...entry.items);
   shown.push(entry);
-  newest = message;
+  newestGroup = entry.group;
 }
 
 export function oldest() {
@@ -74,7 +74,7 @@ function keepTheNewest() {
 
 function startAnew() {
   const list = gap ? aside : [...shown.map(({ message }) => message), ...aside];
-  aside = newest = undefined;
+  aside = newestGroup = undefined;
   gap = false;
   shown = [];
   beQuiet();
@@ -88,11 +88,13 @@ export function addOlder(older) {
   beginWith(older);
 }
 
-// The oldest message may now continue a day or a group, or begin the list.
+// The oldest message may now continue a day or a group, or begin the list. Those after
+// it stay as they are: in other groups, they would move the text that somebody reads.
 function beginWith(older) {
-  const entries = older.map((message, i) => show(message, older[i - 1]));
+  const entries = [];
+  for (const message of older) entries.push(show(message, entries.at(-1)?.group));
   messages.prepend(...entries.flatMap(({ items }) => items));
-  shown[0].before = older.at(-1);
+  shown[0].before = entries.at(-1)?.group;
   showAgain(shown[0]);
   shown.unshift(...entries);
 }
@@ -105,13 +107,13 @@ export function markNew(id) {
 }
 
 function show(message, before) {
-  return { message, before, items: build(message, before) };
+  return { message, before, ...build(message, before) };
 }
 
 // A screen reader has read this message before.
 function showAgain(entry) {
   const { items } = entry;
-  entry.items = build(entry.message, entry.before);
+  Object.assign(entry, build(entry.message, entry.before));
   entry.items.forEach((item) => item.ariaLive = "off");
   items[0].before(...entry.items);
   items.forEach((item) => item.remove());
@@ -139,7 +141,7 @@ export function keepInPlace(change) {
 // note adds a line that is not a message.
 export function note(words) {
   keepInPlace(() => messages.append(part("li", words, "note")));
-  newest = { at: newest?.at }; // a new group begins, not a new day
+  newestGroup = { at: newestGroup?.at }; // a new group begins, not a new day
 }
 
 function atEnd() {
@@ -167,15 +169,18 @@ export function beQuiet() {
 }
 
 // build makes the item for a message, and lines above it if another day begins, or if
-// it is the first one after an absence. For the first message, the day before is today.
+// it is the first one after an absence. before is the group before it, which is of one
+// day. For the first message, the day before is today.
 function build(message, before) {
   const day = dayOf(message.at);
   const newDay = day !== dayOf(before?.at ?? Date.now());
   const isNew = message.id === newFrom;
   const afterGap = before?.id <= lastBeforeGap && lastBeforeGap < message.id;
-  return [
+  const group = newDay || isNew || afterGap ? message : groupOf(message, before);
+  const items = [
     newDay && part("li", day, "day"),
     isNew ? part("li", "new", "new") : afterGap && part("li", "new since you were away", "note"),
-    messageItem(message, !newDay && !isNew && !afterGap && sameGroup(message, before)),
+    messageItem(message, group !== message),
   ].filter(Boolean);
+  return { group, items };
 }

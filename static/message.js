@@ -53,11 +53,13 @@ export function dayOf(at) {
   return new Date(at).toLocaleDateString([], { dateStyle: "full" });
 }
 
-// A group has one name and time above it. Two people with the same name look like
-// one person here, as everywhere: names prove nothing.
-export function sameGroup(message, before) {
-  const apart = Math.abs(new Date(message.at) - new Date(before?.at)); // milliseconds
-  return message.name === before?.name && message.kind === before.kind && apart < 5 * 60 * 1000;
+// groupOf returns the first message of the group that the message belongs to. A group
+// has one name and time above it. It ends after five minutes, or people would see no
+// time while somebody goes on talking. Two people with the same name look like one
+// person here, as everywhere: names prove nothing.
+export function groupOf(message, group) {
+  const apart = Math.abs(new Date(message.at) - new Date(group?.at)); // milliseconds
+  return message.name === group?.name && message.kind === group.kind && apart < 5 * 60 * 1000 ? group : message;
 }
 
 // A name has the same colour on every page.

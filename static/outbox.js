@@ -3,8 +3,8 @@
 // recognizes a text by its ref, so the page can send it again without harm.
 
 import { send } from "./connection.js";
-import { keepInPlace, log, newest } from "./list.js";
-import { messageItem, part, sameGroup } from "./message.js";
+import { keepInPlace, log, newestGroup } from "./list.js";
+import { groupOf, messageItem, part } from "./message.js";
 import { recall, remember } from "./storage.js";
 
 const slow = 5 * 1000; // milliseconds without an answer, until the page says so
@@ -156,6 +156,11 @@ function sendAfterAll(entry) {
 }
 
 // When the list above changes, a text may begin a group, or continue one.
-const regroup = new MutationObserver(() => entries.length > 0 && keepInPlace(() => entries.forEach((entry, i) =>
-  list.children[i].classList.toggle("again", sameGroup(entry, entries[i - 1] ?? newest)))));
+const regroup = new MutationObserver(() => entries.length > 0 && keepInPlace(() => {
+  let group = newestGroup;
+  for (const entry of entries) {
+    group = groupOf(entry, group);
+    itemOf(entry).classList.toggle("again", group !== entry);
+  }
+}));
 for (const half of log.children) regroup.observe(half, { childList: true });
