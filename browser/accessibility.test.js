@@ -122,6 +122,7 @@ scenario("colours have contrast", { schemes }, async ({ openStage }) => {
       check(selector, style(selector, pseudo).color, paper, 4.5);
       check(selector, style(selector, pseudo).color, ground, 4.5);
     }
+    if (style("#messages a").color !== style("#compose button").backgroundColor) problems.push("a link has a colour of its own");
     check("the title", style("h1").color, ground, 4.5);
     const status = document.getElementById("status");
     check("the status", style("#status").color, ground, 4.5);

@@ -1,6 +1,8 @@
 // The page fits into every window, whatever people write.
 
+import assert from "node:assert/strict";
 import { everySize, scenario } from "./lib/scenario.js";
+import { chat } from "./lib/stage.js";
 
 scenario("the log follows the newest message", { sizes: everySize }, async ({ openRoom, size }) => {
   const messages = 40; // more than any window holds
@@ -71,4 +73,52 @@ scenario("a person can talk in small and zoomed windows", async ({ openRoom }) =
     await ada.seesTheNewest();
     await ada.clicks("#text");
   }
+});
+
+// 1280 × 800 at 400 %.
+scenario("in a very small window the page scrolls, and the log can be read", async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await room.newcomer();
+  await ada.resizes({ width: 320, height: 200, deviceScaleFactor: 4 });
+  await ada.joins("ada");
+  for (let n = 1; n <= 10; n++) await ada.says(`message ${n}`);
+  await ada.sees("ada: message 9", "ada: message 10");
+  await ada.seesTheNewest();
+  const { height, sideways, box } = await ada.evaluates(() => ({
+    height: document.getElementById("log").clientHeight,
+    sideways: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    box: document.getElementById("text").getBoundingClientRect().bottom - innerHeight,
+  }));
+  assert.ok(height >= 120, `the log is ${height} pixels high`);
+  assert.ok(sideways <= 0, "the page scrolls sideways");
+  assert.ok(box <= 0, "the box is out of view while somebody writes");
+  await ada.passesAxe();
+});
+
+// Firefox draws the scrollbar as a rectangle, over the corners of the box around it.
+scenario("the log has round corners, and a ring when it has the focus", async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada");
+  server.sends(...Array.from({ length: 60 }, (_, n) => chat(n + 1, "bob", "message")));
+  await ada.shows(60);
+  await ada.presses("Shift+Tab");
+  await ada.isOn("#log");
+  const picture = await ada.page.screenshot({ encoding: "base64" });
+  const colors = await ada.evaluates(async (picture) => {
+    const bytes = Uint8Array.from(atob(picture), (character) => character.charCodeAt(0));
+    const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+    const canvas = new OffscreenCanvas(image.width, image.height).getContext("2d");
+    canvas.drawImage(image, 0, 0);
+    const at = (x, y) => `rgb(${[...canvas.getImageData(x, y, 1, 1).data].slice(0, 3).join(", ")})`;
+    const log = document.getElementById("log").getBoundingClientRect();
+    const [left, right, top, bottom] = [Math.ceil(log.left), Math.floor(log.right) - 1, Math.ceil(log.top), Math.floor(log.bottom) - 1];
+    return {
+      corners: [at(left + 1, top + 1), at(right - 1, top + 1), at(left + 1, bottom - 1), at(right - 1, bottom - 1)],
+      ring: at(left + 1, Math.round((top + bottom) / 2)),
+      ground: getComputedStyle(document.body).backgroundColor,
+      accent: getComputedStyle(document.getElementById("log")).outlineColor,
+    };
+  }, picture);
+  assert.deepEqual(colors.corners, Array(4).fill(colors.ground), "a corner is not round");
+  assert.equal(colors.ring, colors.accent, "the focus is not to be seen");
 });

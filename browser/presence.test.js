@@ -1,5 +1,6 @@
 // Presence: who is here, who came and who left.
 
+import assert from "node:assert/strict";
 import { everySize, scenario } from "./lib/scenario.js";
 import { chat } from "./lib/stage.js";
 
@@ -30,6 +31,24 @@ scenario("the page shows who is here", { sizes: everySize }, async ({ openRoom }
   await cleo.opens(); // and is asked for a name again
   await hasNotes(ada, "cleo came", "cleo left");
   await ada.knows("ada", "bob");
+  await ada.fits();
+});
+
+scenario("names are in the order that people expect", { sizes: everySize }, async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada");
+  const hebrew = "\u05d3\u05df";
+  server.sends({ kind: "here", names: ["Zoe", "ada", "bob", "Émile", hebrew], count: 5 }); // in the order of bytes
+  await ada.knows("ada", "bob", "Émile", "Zoe", hebrew);
+  await ada.clicks("#presence summary");
+  // The bullet stands before the name, so a Hebrew name has it on the right.
+  const bullets = await ada.evaluates(() => [...document.querySelectorAll("#presence li")].map((item) => {
+    const range = document.createRange();
+    range.selectNodeContents(item);
+    const [name, box] = [range.getBoundingClientRect(), item.getBoundingClientRect()];
+    return `${name.left - box.left > 4 ? "left" : ""}${box.right - name.right > 4 ? "right" : ""}`;
+  }));
+  assert.deepEqual(bullets, ["left", "left", "left", "left", "right"]);
   await ada.fits();
 });
 

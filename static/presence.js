@@ -7,12 +7,14 @@ const presence = document.getElementById("presence");
 const [summary, list] = presence.children;
 const cut = 50; // a list with this many names may be incomplete
 
+const { compare } = new Intl.Collator(); // the server compares bytes: for it, Zoe comes before ada
+
 let known = []; // the names in the last list
 
 export function showPresence({ names, count }) {
   presence.hidden = false;
   summary.textContent = `${count} here`;
-  list.replaceChildren(...names.map((name) => part("li", name)));
+  list.replaceChildren(...names.toSorted(compare).map((name) => part("li", name)));
   if (known.length > 0 && known.length < cut && names.length < cut) {
     tell(names.filter((name) => !known.includes(name)), "came");
     tell(known.filter((name) => !names.includes(name)), "left");
