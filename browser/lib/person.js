@@ -228,9 +228,14 @@ export class Person {
       document.getElementById("log").getBoundingClientRect().bottom);
   }
 
+  // The browser may still be scrolling when the oldest message comes into view, so the
+  // second waits for the very top.
   async seesTheOldest() {
-    await this.waitFor(() => document.querySelector("#messages li").getBoundingClientRect().top >=
-      document.getElementById("log").getBoundingClientRect().top);
+    await this.waitFor(() => {
+      const log = document.getElementById("log");
+      return log.scrollTop - 1 <= log.clientHeight - log.scrollHeight &&
+        document.querySelector("#messages li").getBoundingClientRect().top >= log.getBoundingClientRect().top;
+    });
   }
 
   // isToldOfNew waits until the button that leads to the newest message says this: a
