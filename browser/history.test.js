@@ -187,6 +187,23 @@ scenario("the history is not read out", async ({ openRoom }) => {
   await ada.hears("later");
 });
 
+// The second silence begins before the first one ends.
+scenario("two histories in a row are not read out", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada", 1000);
+  const live = () => ada.evaluates(() => document.getElementById("log").ariaLive);
+  await ada.waitFor(() => document.getElementById("log").ariaLive === "off");
+  await ada.sleeps(0.9);
+  server.hangsUp();
+  server = await stage.comes("ada"); // in less than a second
+  server.welcomes("ada", chat(1, "bob", "one"));
+  await ada.sees("bob: one");
+  await ada.sleeps(0.9);
+  assert.equal(await live(), "off");
+  await ada.sleeps(0.1);
+  assert.equal(await live(), "polite");
+});
+
 scenario("times are local", async ({ openRoom }) => {
   const zone = "Asia/Kolkata"; // half an hour off: no machine is in this zone by chance
   const room = await openRoom();
@@ -311,7 +328,7 @@ scenario("after many messages the newest are on the page, and the others load ag
 
 scenario("a reader further up gets so many messages, and the newest at the end", async ({ openStage }) => {
   const stage = await openStage();
-  const { person: ada, server } = await stage.visitor("ada");
+  let { person: ada, server } = await stage.visitor("ada");
   server.sends(...messages(1, 100));
   await showsNumbers(ada, 100, 100);
   await ada.scrollsTo(-200);
@@ -326,6 +343,22 @@ scenario("a reader further up gets so many messages, and the newest at the end",
   await ada.isToldOfNew("501 new messages");
   await ada.clicks("#news");
   await showsNumbers(ada, most, 1501);
+  await ada.scrollsTo(-200);
+  server.sends(...messages(1502, 1700)); // of those that wait, the page keeps only the newest
+  await ada.isToldOfNew("1700 new messages");
+  await ada.clicks("#news");
+  await showsNumbers(ada, most, 3201);
+
+  // Also after an absence, when the list starts anew.
+  await ada.scrollsTo(-200);
+  server.hangsUp();
+  server = await stage.comes("ada");
+  server.welcomes("ada", ...messages(4001, historySize));
+  await ada.isToldOfNew("50 new messages");
+  server.sends(...messages(4051, 700));
+  await ada.isToldOfNew("750 new messages");
+  await ada.clicks("#news");
+  await showsNumbers(ada, most, 4750);
 });
 
 // Days and groups go on across the seam of two steps as if there were none.

@@ -120,6 +120,15 @@ scenario("the reader's own name is marked", { schemes: ["light", "dark"] }, asyn
   }
 });
 
+// The first letters decide the direction of a text, also when they are marked.
+scenario("a text that begins with the reader's name has the same direction as for others", async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: liat, server } = await stage.visitor("ליאת");
+  server.sends(chat(1, "bob", "ליאת, hello"));
+  await liat.waitFor(() => document.querySelector("#messages mark")?.textContent === "ליאת");
+  await liat.waitFor(() => getComputedStyle(document.querySelector("#messages span")).direction === "rtl");
+});
+
 // The reader's time zone decides when a day begins: in Kolkata at 18:30 UTC.
 scenario("days are told apart", { sizes: everySize }, async ({ openStage }) => {
   const stage = await openStage();
@@ -286,6 +295,24 @@ scenario("keys typed in the log go into the box, and pages turned in the box tur
   }
   await ada.types("ello");
   await ada.hasWritten("hello");
+
+  // What the test's keyboard does not have: AltGr on Windows, and a list of words to
+  // choose from, in which pages can be turned.
+  const hits = (selector, event) => ada.evaluates((selector, event) => {
+    const element = document.querySelector(selector);
+    element.focus();
+    element.dispatchEvent(new KeyboardEvent("keydown", { bubbles: true, cancelable: true, ...event }));
+  }, selector, event);
+  await hits("#log", { key: "@", ctrlKey: true, altKey: true });
+  await ada.isOn("#log");
+  await hits("#log", { key: "@", ctrlKey: true, altKey: true, modifierAltGraph: true });
+  await ada.isOn("#text");
+  const turned = () => document.getElementById("log").scrollTop < 0;
+  await ada.scrollsTo(0);
+  await hits("#text", { key: "PageUp", isComposing: true });
+  assert.ok(!await ada.evaluates(turned), "a key that is for the list of words turns the log");
+  await hits("#text", { key: "PageUp" });
+  assert.ok(await ada.evaluates(turned));
 });
 
 scenario("the button for new messages leaves the focus to the log", { sizes: everySize }, async ({ openStage }) => {

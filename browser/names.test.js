@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { everySize, scenario } from "./lib/scenario.js";
+import { chat } from "./lib/stage.js";
 
 const maxName = 32; // characters
 const tooLongName = "this name is too long: at most 32 characters are allowed";
@@ -139,6 +140,46 @@ scenario("a name can be changed", { sizes: everySize, schemes: ["light", "dark"]
   await ada.opens();
   await isCalled(ada, "Ada L.");
 });
+
+scenario("after a change of name, other messages are the person's own", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada");
+  const messages = [chat(1, "ada", "hello bob"), chat(2, "bob", "hello ada"), chat(3, "cleo", "ada? bob?")];
+  const shows = (...want) => ada.waitFor((want) => {
+    const items = [...document.querySelectorAll("#messages li:has(span)")];
+    const marks = (item) => [...item.querySelectorAll("mark")].map((mark) => mark.textContent);
+    return JSON.stringify(items.map((item) => item.classList.contains("own") ? "own" : marks(item).join())) === JSON.stringify(want);
+  }, want);
+  server.sends(...messages);
+  await shows("own", "ada", "ada");
+  server = await changesTheName(stage, ada, "bob");
+  server.welcomes("bob", ...messages);
+  await isCalled(ada, "bob");
+  await shows("bob", "own", "bob");
+});
+
+// A browser forgets the place in a list that it hides.
+scenario("after a change of name, the newest message is in view", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.reader("ada", 60);
+  server.sends(chat(61, "bob", "new"));
+  await ada.isToldOfNew("1 new message");
+  server = await changesTheName(stage, ada, "ada l.");
+  server.welcomes("ada l.", chat(61, "bob", "new"));
+  await isCalled(ada, "ada l.");
+  await ada.isToldOfNew("");
+  await ada.seesTheNewest();
+});
+
+// changesTheName returns the server's end of the new connection.
+async function changesTheName(stage, person, name) {
+  await person.clicks("#change");
+  await person.clicks("#you [value=change]");
+  await person.isOn("#name");
+  await person.replaces("#name", name);
+  await person.presses("Enter");
+  return stage.comes(name);
+}
 
 scenario("a person can leave, and the page forgets the name", async ({ openStage }) => {
   const stage = await openStage();

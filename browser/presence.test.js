@@ -91,6 +91,37 @@ scenario("a note about presence ends a group of messages", async ({ openStage })
   await ada.waitFor(() => [...document.querySelectorAll("#messages .again span")].map((text) => text.textContent).join() === "I am");
 });
 
+// A page may be open for weeks. What somebody reads does not move when old lines go.
+scenario("the page keeps the last notes about presence", async ({ openStage }) => {
+  const most = 500;
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada");
+  server.sends(...Array.from({ length: 40 }, (_, n) => chat(n + 1, "bob", "message")));
+  const come = (visits) => {
+    for (let n = 0; n < visits; n++) server.sends({ kind: "here", names: ["ada"], count: 1 }, { kind: "here", names: ["ada", "cleo"], count: 2 });
+  };
+  const hasSoMany = (count) => ada.waitFor((count) => document.querySelectorAll("#messages .note").length === count, count);
+  come(1);
+  await hasNotes(ada, "cleo came");
+  come(most / 2);
+  server.sends({ kind: "here", names: ["ada", "cleo", "dan"], count: 3 });
+  await hasNotes(ada, "cleo came", "dan came");
+  await hasSoMany(most);
+  await ada.shows(40);
+
+  await ada.scrollsTo(-200);
+  const place = () => document.getElementById("messages").children[500].getBoundingClientRect().top;
+  const before = await ada.evaluates(place);
+  come(most / 2);
+  server.sends(chat(41, "bob", "the last"));
+  await ada.sees("bob: the last");
+  const after = await ada.evaluates(place);
+  assert.ok(Math.abs(before - after) < 1, `the text moves from ${before} to ${after}`);
+  await ada.waitFor((most) => document.querySelectorAll("#messages .note").length <= most + 60, most); // a few more
+  await ada.scrollsTo(0);
+  await hasSoMany(most);
+});
+
 // After a reconnect the page cannot know who came and who left meanwhile, and
 // the others may not be back yet.
 scenario("a list from before a reconnect is not compared", async ({ openStage }) => {

@@ -4,7 +4,7 @@ import "./compose.js";
 import { send, start, stop, welcomed } from "./connection.js";
 import { showError } from "./field.js";
 import "./keys.js";
-import { add, beQuiet, keepInPlace, lastId, leaveGap, markNew } from "./list.js";
+import { add, beQuiet, keepInPlace, lastId, leaveGap, markNew, showAllAgain } from "./list.js";
 import { loadOlder } from "./older.js";
 import { iAm, namesMe } from "./message.js";
 import { confirm, refuse, sendAs } from "./outbox.js";
@@ -58,6 +58,7 @@ you.onclose = () => {
 function showRoom() {
   join.hidden = true;
   compose.hidden = false;
+  showAllAgain();
   text.focus();
 }
 

@@ -6,17 +6,19 @@ export const log = document.getElementById("log");
 const [messages] = log.children;
 const news = document.getElementById("news");
 
-const most = 500; // messages: with thousands, each new one would keep the browser busy
-const tooMany = most + 50; // to take many away at once is not more work than to take one
+const most = 500; // messages: with thousands, each new one would be slow
+const tooMany = most + 50; // taking many away is not more work than taking one
 
 export let lastId = 0; // of the newest message, also of one that is kept aside
 export let newestGroup; // the first message of the last group
-let shown = []; // the messages in the list and their elements, oldest first
-let unseen = 0; // messages that arrived while the reader was further up
+let shown = []; // messages and their elements, oldest first
+let unseen = 0; // messages that came while the reader was further up
 let aside; // messages that wait until the reader comes to the end
 let gap = false; // other messages may be missing before those
-let lastBeforeGap = 0; // an id, as newFrom
-let newFrom; // the first message that came while the page was hidden
+let lastBeforeGap = 0; // an id
+let newFrom; // the first id that came while the page was hidden
+const notes = []; // elements
+let quiet; // a timer
 let changing = false;
 let following; // the reader was at the end before the change
 
@@ -27,45 +29,42 @@ log.onscroll = () => {
   showNews(end ? 0 : unseen, end);
 };
 
-// add reports whether the message is new to the page. If it is mine, the reader knows
-// it from the outbox, and a screen reader has read it out there.
+// add reports whether the message is new. If it is mine, the outbox has shown it before.
 export function add(message, mine) {
   if (message.id <= lastId) return false;
   lastId = message.id;
   keepInPlace(() => {
     if (!following && unseen >= most) aside ??= [];
-    if (aside) aside.push(message);
-    else append(message, mine);
+    if (!aside) append(message, mine);
+    else if (aside.push(message) > tooMany) aside = aside.slice(-most);
     if (!following && !mine) showNews(unseen + 1, false);
   });
   return true;
 }
 
 function append(message, mine) {
-  const entry = show(message, newestGroup);
+  const entry = entryFor(message, newestGroup);
   if (mine) entry.items.at(-1).ariaLive = "off";
   messages.append(...entry.items);
   shown.push(entry);
   newestGroup = entry.group;
 }
 
-export function oldest() {
-  return shown[0]?.message;
-}
+export const oldest = () => shown[0]?.message;
 
 // leaveGap says that messages may be missing before the next one. Nothing could fill
-// a gap inside the list. So the list starts anew after it, and older messages load when
-// the reader scrolls up. Someone who reads further up keeps the old list for now.
+// a gap inside the list, so it starts anew when the reader is at the end.
 export function leaveGap() {
   lastBeforeGap = shown.at(-1).message.id;
   gap = true;
   aside = [];
 }
 
-// The older ones load again when the reader scrolls up. This must not take away what
-// somebody reads, so it is only for the end of the log.
+// The older ones load again when the reader scrolls up. Only at the end of the log, or
+// it would take away what somebody reads.
 function keepTheNewest() {
   if (aside) startAnew();
+  notes.splice(0, notes.length - most).forEach((old) => old.remove());
   if (shown.length < tooMany) return;
   shown = shown.slice(-most);
   while (messages.firstChild !== shown[0].items[0]) messages.firstChild.remove();
@@ -88,11 +87,11 @@ export function addOlder(older) {
   beginWith(older);
 }
 
-// The oldest message may now continue a day or a group, or begin the list. Those after
-// it stay as they are: in other groups, they would move the text that somebody reads.
+// The oldest message may now continue a day or a group. The others stay as they are, or
+// they would move what somebody reads.
 function beginWith(older) {
   const entries = [];
-  for (const message of older) entries.push(show(message, entries.at(-1)?.group));
+  for (const message of older) entries.push(entryFor(message, entries.at(-1)?.group));
   messages.prepend(...entries.flatMap(({ items }) => items));
   shown[0].before = entries.at(-1)?.group;
   showAgain(shown[0]);
@@ -106,7 +105,7 @@ export function markNew(id) {
   keepInPlace(() => marked.forEach(showAgain));
 }
 
-function show(message, before) {
+function entryFor(message, before) {
   return { message, before, ...build(message, before) };
 }
 
@@ -119,10 +118,15 @@ function showAgain(entry) {
   items.forEach((item) => item.remove());
 }
 
+// Under a new name, other messages are own. A log that was hidden has lost its place.
+export function showAllAgain() {
+  shown.forEach(showAgain);
+  toEnd();
+}
+
 // keepInPlace makes a change in the log. A reader at the end stays there; for others,
-// what they read stays in place, although its distance from the end changes. When a
-// script asks for a position, the browser has to lay out the log first. So all that a
-// frame brings is one change, with the changes inside it.
+// what they read stays in place. To tell a position, the browser lays out the log first,
+// so all that a frame brings is one change.
 export function keepInPlace(change) {
   if (changing) return change();
   const { scrollTop, scrollHeight } = log;
@@ -140,37 +144,40 @@ export function keepInPlace(change) {
 
 // note adds a line that is not a message.
 export function note(words) {
-  keepInPlace(() => messages.append(part("li", words, "note")));
+  keepInPlace(() => {
+    if (!following && notes.length > tooMany) return;
+    notes.push(part("li", words, "note"));
+    messages.append(notes.at(-1));
+  });
   newestGroup = { at: newestGroup?.at }; // a new group begins, not a new day
 }
 
-function atEnd() {
-  return log.scrollTop > -40; // pixels, counted from the end
-}
+const atEnd = () => log.scrollTop > -40; // pixels, counted from the end
 
 export function toEnd() {
   keepTheNewest();
   log.scrollTop = 0;
+  showNews(0, true);
 }
 
-// The button leads to the end. If it has the focus when it disappears, the log gets it.
+// If the button has the focus when it disappears, the log gets it.
 function showNews(count, end) {
   if (end && document.activeElement === news) log.focus();
   unseen = count;
   news.hidden = end;
   news.textContent = count === 0 ? "↓" : count === 1 ? "1 new message" : `${count} new messages`;
-  news.ariaLabel = count === 0 ? "To the newest message" : null;
+  news.ariaLabel = count ? null : "To the newest message";
 }
 
-// A screen reader should not read out fifty old messages.
+// A screen reader should not read out old messages.
 export function beQuiet() {
   log.ariaLive = "off";
-  setTimeout(() => log.ariaLive = "polite", 1000);
+  clearTimeout(quiet);
+  quiet = setTimeout(() => log.ariaLive = "polite", 1000);
 }
 
-// build makes the item for a message, and lines above it if another day begins, or if
-// it is the first one after an absence. before is the group before it, which is of one
-// day. For the first message, the day before is today.
+// build makes the item for a message, and the lines above it. before is the group before
+// it. For the first message, the day before is today.
 function build(message, before) {
   const day = dayOf(message.at);
   const newDay = day !== dayOf(before?.at ?? Date.now());

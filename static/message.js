@@ -6,7 +6,8 @@ let me; // the name under which the person writes
 let meAsWord = /(?!)/; // matches nothing yet
 
 // A message is the person's own if it has their name. Names prove nothing: somebody
-// else may have the same one. No letter, accent or digit touches a name that is meant.
+// else may have the same one. No letter, accent or digit may touch the name, so it is
+// not found in scripts without spaces.
 export function iAm(name) {
   me = name;
   const literally = name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
@@ -37,14 +38,15 @@ export function messageItem(message, again) {
   return item;
 }
 
-// withMarks marks the person's name. A link stays as it is.
+// withMarks marks the person's name, but not in a link. With a dir, a mark would not
+// count for the text's direction.
 function withMarks(words) {
   if (typeof words !== "string") return words;
-  return words.split(meAsWord).map((words, i) => i % 2 === 0 ? words : part("mark", words));
+  return words.split(meAsWord).map((words, i) => i % 2 === 0 ? words : part("mark", words, "", ""));
 }
 
-// withoutGaps leaves at most two empty lines in a row. Otherwise, one message could
-// fill everybody's screen with nothing. A line with only spaces counts as empty.
+// withoutGaps leaves at most two empty lines in a row, or one message could fill
+// the screen. A line with only spaces counts as empty.
 function withoutGaps(text) {
   return text.replace(/(^|\n)([^\S\n]*\n){3,}/g, "$1\n\n");
 }
@@ -53,10 +55,8 @@ export function dayOf(at) {
   return new Date(at).toLocaleDateString([], { dateStyle: "full" });
 }
 
-// groupOf returns the first message of the group that the message belongs to. A group
-// has one name and time above it. It ends after five minutes, or people would see no
-// time while somebody goes on talking. Two people with the same name look like one
-// person here, as everywhere: names prove nothing.
+// groupOf returns the first message of the group that the message belongs to. It ends
+// after five minutes, or people would see no time while somebody goes on talking.
 export function groupOf(message, group) {
   const apart = Math.abs(new Date(message.at) - new Date(group?.at)); // milliseconds
   return message.name === group?.name && message.kind === group.kind && apart < 5 * 60 * 1000 ? group : message;
@@ -68,10 +68,10 @@ function hue(name) {
 }
 
 // textContent, never innerHTML: what people write stays text.
-export function part(tag, words, kind = "") {
+export function part(tag, words, kind = "", dir = "auto") {
   const element = document.createElement(tag);
   element.className = kind;
-  element.dir = "auto"; // Arabic and Hebrew start on the right
+  element.dir = dir; // Arabic and Hebrew start on the right
   element.textContent = words;
   return element;
 }
