@@ -206,6 +206,26 @@ for (const [flags, reason] of [
   });
 }
 
+// The plain request for the reason may take longer than the next attempt.
+scenario("a reason that comes late says nothing about a later failure", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada", anyWait);
+  ada.expects("/ws"); // the attempt that fails
+  await waitsAsLongAsPossible(ada);
+  const refused = new Promise((resolve) => (stage.refusal = resolve));
+  server.hangsUp();
+  await ada.reads("#status", "No connection. Next attempt in 1 s");
+  await networkComesBack(ada);
+  const reason = await refused;
+  stage.refusal = undefined;
+  await networkComesBack(ada);
+  server = await stage.comes("ada");
+  reason.end("the room is full");
+  await stage.nobodyComes(); // meanwhile, the reason arrives
+  server.hangsUp();
+  await ada.reads("#status", "No connection. Next attempt in 2 s");
+});
+
 scenario("looking at the page ends the wait", async ({ openStage }) => {
   const stage = await openStage();
   let { person: ada, server } = await stage.visitor("ada", anyWait);

@@ -181,11 +181,27 @@ async function changesTheName(stage, person, name) {
   return stage.comes(name);
 }
 
-scenario("a person can leave, and the page forgets the name", async ({ openStage }) => {
+scenario("a person can leave, and the page forgets everything", { sizes: everySize }, async ({ openStage }) => {
   const stage = await openStage();
   let { person: ada, server } = await stage.visitor("ada");
-  await ada.says("mine");
+  await ada.clicks("#change");
+  await offersTo(ada, "Leave");
+  await ada.presses("Escape");
+  await ada.clicks("#text");
+  await ada.types("half a sen");
+  await ada.clicks("#change");
+  await offersTo(ada, "Leave and drop unsent texts");
+  await ada.presses("Escape");
+  await ada.replaces("#text", "mine");
+  await ada.presses("Enter");
   await server.getsText("mine");
+  await ada.says("mine, too"); // does not follow when the first text goes
+  await ada.clicks("#change");
+  await offersTo(ada, "Leave and drop unsent texts");
+  await ada.fits();
+  await ada.presses("Escape");
+  await ada.clicks("#text");
+  await ada.types("half a sen");
   await ada.clicks("#change");
   await ada.presses("Tab");
   await ada.isOn("#you [value=leave]");
@@ -204,7 +220,43 @@ scenario("a person can leave, and the page forgets the name", async ({ openStage
   server.welcomes("eve");
   await isCalled(ada, "eve");
   await server.getsNothing();
-  await ada.waitsWith("mine: written as \u2068ada\u2069");
+  await ada.waitsWith();
+  await ada.hasWritten("");
+});
+
+async function offersTo(person, words) {
+  await person.waitFor((words) => document.querySelector("#you [value=leave]").innerText === words, words);
+}
+
+// Without the server, too: a room may be full, or away.
+scenario("a person can change the name, and leave, without a connection", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada", 200);
+  await ada.evaluates(() => document.getElementById("change").focus());
+  server.hangsUp();
+  await ada.isDisconnected();
+  await ada.isOn("#change");
+  await ada.presses("Enter");
+  await ada.clicks("#you [value=change]");
+  await ada.isOn("#name");
+  await ada.waitFor(() => !document.getElementById("change").checkVisibility());
+  await ada.replaces("#name", "eve");
+  await ada.presses("Enter");
+  server = await stage.comes("eve");
+  server.welcomes("eve");
+  await isCalled(ada, "eve");
+
+  await ada.evaluates(() => document.getElementById("change").focus());
+  await ada.presses("Enter");
+  server.hangsUp();
+  await ada.isDisconnected();
+  await ada.presses("Escape");
+  await ada.isOn("#change");
+  await ada.presses("Enter");
+  await ada.clicks("#you [value=leave]");
+  await ada.isOn("#name");
+  await ada.reads("#status", "Not connected");
+  await stage.nobodyComes();
 });
 
 scenario("joining needs no mouse", { sizes: everySize }, async ({ openRoom }) => {

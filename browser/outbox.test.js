@@ -256,6 +256,7 @@ scenario("a text that cannot be taken now is sent again later", { sizes: everySi
     await server.getsNothing();
     await ada.sleeps(1);
     assert.equal(await server.getsText("one"), ref);
+    await ada.waitsWith(...sending("one", "two"));
   }
   server.confirms(1, "ada", "one", ref);
   const second = await server.getsText("two");
@@ -276,16 +277,20 @@ scenario("a text without an answer is sent again", { sizes: everySize }, async (
   await ada.hears("no answer yet …");
   await ada.fits();
   for (let n = 0; n < 2; n++) {
-    await ada.sleeps(n === 0 ? patience - slow - 1 : patience - 1);
+    if (n > 0) await ada.sleeps(slow);
+    await ada.waitsWith("one: no answer yet …");
+    await ada.sleeps(patience - slow - 1);
     await server.getsNothing();
     await ada.sleeps(1);
     assert.equal(await server.getsText("one"), ref);
+    await ada.waitsWith(...sending("one"));
   }
   for (let n = 0; n < 3; n++) server.confirms(1, "ada", "one", ref); // each one of them had an answer
   await ada.waitsWith();
   await ada.sees("ada: one");
   await ada.shows(1);
-  await ada.sleeps(patience);
+  await ada.sleeps(slow);
+  await ada.sleeps(patience - slow);
   await server.getsNothing();
 
   await ada.says("two");

@@ -2,12 +2,12 @@
 
 import "./compose.js";
 import { send, start, stop, welcomed } from "./connection.js";
-import { showError } from "./field.js";
+import { showError, write } from "./field.js";
 import "./keys.js";
 import { add, beQuiet, keepInPlace, lastId, leaveGap, markNew, showAllAgain } from "./list.js";
 import { loadOlder } from "./older.js";
 import { iAm, namesMe } from "./message.js";
-import { confirm, refuse, sendAs } from "./outbox.js";
+import { clear, confirm, refuse, sendAs } from "./outbox.js";
 import { hidePresence, showPresence } from "./presence.js";
 import { recall, remember } from "./storage.js";
 
@@ -15,11 +15,11 @@ const { join, compose } = document.forms;
 const [nameField] = join.elements;
 const [text] = compose.elements;
 const you = document.getElementById("you");
-const title = document.title;
+const { title } = document;
 
 let joined = false; // the server has said welcome on this connection
-let entered = false; // whether the first history is on the page
-let missed = []; // messages that arrived while the page was hidden
+let entered = false; // the first history, which nobody has missed, is here
+let missed = { count: 0, forMe: 0 }; // messages that arrived while the page was hidden
 
 // The page asks for the name once, and remembers it for the next visit.
 let myName = recall("localStorage", "name") ?? "";
@@ -46,12 +46,16 @@ function enter() {
 }
 
 document.getElementById("change").onclick = () => {
-  you.returnValue = ""; // Escape, or Cancel, may leave the last one
+  you.returnValue = ""; // Escape may leave the last one
   you.showModal();
 };
 
 you.onclose = () => {
-  if (you.returnValue === "leave") remember("localStorage", "name", myName = "");
+  if (you.returnValue === "leave") {
+    remember("localStorage", "name", myName = "");
+    write(text, ""); // the next person here is somebody else
+    clear();
+  }
   if (you.returnValue) askName("");
 };
 
@@ -76,7 +80,6 @@ function received(elements) {
   beQuiet();
   if (lastId > 0 && history[0]?.id > lastId) leaveGap();
   keepInPlace(() => history.forEach(receive));
-  if (!entered) setMissed([]); // these messages are old: nobody has missed them
   entered = true;
   sendAs(myName, true);
   loadOlder();
@@ -110,19 +113,21 @@ function welcome(name) {
 // The answer to a repeated text has an old id, and add ignores it. confirm must not.
 function show(message) {
   const mine = confirm(message.ref);
-  if (add(message, mine) && document.hidden && !mine) setMissed([...missed, message]);
+  if (add(message, mine) && !mine && document.hidden && entered) miss(message);
 }
 
 document.addEventListener("visibilitychange", () => {
-  markNew(missed[0]?.id); // nothing is missed when the page is hidden
-  setMissed([]);
+  markNew(missed.first); // when the page becomes hidden, missed is empty, so the line goes
+  missed = { count: 0, forMe: 0 };
+  document.title = title;
 });
 
-function setMissed(messages) {
-  missed = messages;
-  const forMe = missed.filter(namesMe).length;
-  const counts = forMe > 0 ? `${missed.length}, ${forMe} for you` : missed.length;
-  document.title = missed.length > 0 ? `(${counts}) ${title}` : title;
+function miss(message) {
+  missed.first ??= message.id;
+  missed.count++;
+  if (namesMe(message)) missed.forMe++;
+  const forMe = missed.forMe > 0 ? `, ${missed.forMe} for you` : "";
+  document.title = `(${missed.count}${forMe}) ${title}`;
 }
 
 // askName also shows why the server refused the last name.

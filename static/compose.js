@@ -1,6 +1,6 @@
 // The box in which a person writes, until the text goes to the outbox.
 
-import { showError } from "./field.js";
+import { showError, write } from "./field.js";
 import { toEnd } from "./list.js";
 import { say } from "./outbox.js";
 import { recall, remember } from "./storage.js";
@@ -13,15 +13,20 @@ const maxText = 2000; // characters, as the server counts them
 const fewLeft = 200;
 
 let pause; // the timer that ends when the person stops typing
+let shift = false; // a Shift key is down: iOS sets shiftKey without one
 
-// A draft survives a reload. Other tabs have a sessionStorage, and drafts, of their own.
+// A draft survives a reload. A duplicated tab starts with a copy.
 box.value = recall("sessionStorage", "draft") ?? "";
 showCount();
+
+document.onkeydown = document.onkeyup = ({ key, type }) => {
+  if (key === "Shift") shift = type === "keydown";
+};
 
 // An Enter that ends a composition, such as Japanese letters, is not for the page.
 // In Safari the composition is over by then: only the key code tells.
 box.onkeydown = (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+  if (event.key !== "Enter" || shift && event.shiftKey || event.isComposing || event.keyCode === 229) return;
   event.preventDefault(); // no line break
   compose.requestSubmit();
 };
@@ -29,33 +34,25 @@ box.onkeydown = (event) => {
 compose.onsubmit = (event) => {
   event.preventDefault();
   box.focus(); // also after a click on the button
-  if (box.value.trim() === "") return;
+  if (!box.value.trim()) return;
   showCount();
   if (length() > maxText) return showError(box, "not sent: this text is too long");
   say(box.value.toWellFormed()); // without half an emoji, as the server sends it back
-  box.value = "";
-  showError(box, "");
-  keepDraft();
-  showCount();
+  write(box, "");
   toEnd();
 };
 
 // The count waits for a pause, or a screen reader would read out every number.
 box.oninput = () => {
-  keepDraft();
+  remember("sessionStorage", "draft", box.value);
   clearTimeout(pause);
   pause = setTimeout(showCount, 500);
 };
 
-function keepDraft() {
-  remember("sessionStorage", "draft", box.value);
-}
-
 function showCount() {
   const left = maxText - length();
   count.className = left < 0 ? "error" : "";
-  if (left < 0) count.textContent = `Characters too many: ${-left}`;
-  else count.textContent = left <= fewLeft ? `Characters left: ${left}` : "";
+  count.textContent = left < 0 ? `Too long by ${-left}` : left <= fewLeft ? `Characters left: ${left}` : "";
 }
 
 function length() {

@@ -11,8 +11,9 @@ let handlers; // opened, received and lost, of chat.js
 let socket;
 let heard; // when its last frame arrived
 let silence; // the timer that gives up a silent connection
-let failures; // failed attempts since the last welcome
+let failures; // since the last welcome
 let reason = ""; // of the last failure, if the page knows it
+let attempts = 0;
 let retry; // the timer until the next attempt
 
 export function start(ofChat) {
@@ -23,6 +24,7 @@ export function start(ofChat) {
 
 function connect() {
   drop();
+  attempts++;
   showTrouble("Connecting …");
   socket = new WebSocket("/ws"); // with ws: or wss:, like the page with http: or https:
   socket.onopen = opened;
@@ -40,17 +42,16 @@ function opened() {
 
 async function refused() {
   lost();
-  const failure = failures;
+  const attempt = attempts;
   const found = await refusal();
-  if (failures === failure) reason = found; // the countdown shows it
+  if (attempt === attempts && retry) reason = found; // the countdown shows it
 }
 
-// A browser does not tell the page why the server refuses a WebSocket. The server
-// refuses a plain request for the same reasons, in words. But only these words count:
-// a proxy may answer in words of its own when the server is away.
+// A browser does not say why a server refuses a WebSocket. Ours refuses a plain
+// request for the same reasons, in words. Others may come from a proxy.
 async function refusal() {
   try {
-    const answer = await fetch("/ws");
+    const answer = await fetch("/ws", { signal: AbortSignal.timeout(10000) });
     const words = (await answer.text()).trim();
     const known = ["the room is full", "too many connections from this address"];
     return known.includes(words) ? `: ${words}` : "";
@@ -100,7 +101,7 @@ function drop() {
 // needs rest. Half of it is random, or all pages would come back at once.
 function retryDelay(failures) {
   const longest = Math.min(500 * 2 ** failures, 30000);
-  return longest / 2 + Math.random() * longest / 2;
+  return longest * (1 + Math.random()) / 2;
 }
 
 function wait(left) {
@@ -147,14 +148,10 @@ function showTrouble(now) {
 
 function showStatus(connected, said, shown = "") {
   status.className = connected ? "connected" : "";
-  if (words.textContent !== said) words.textContent = said; // setting it again would make a screen reader say it again
+  if (words.textContent !== said) words.textContent = said; // or a screen reader would say it again
   details.textContent = shown;
   joinStatus.textContent = shown && said + shown;
-  showTryNow(shown !== "" && failures > 0);
-}
-
-// If the button has the focus when it disappears, the box gets it.
-function showTryNow(shown) {
-  if (!shown && document.activeElement === tryNow) document.forms.compose.elements[0].focus();
-  tryNow.hidden = !shown;
+  const waiting = shown && failures > 0;
+  if (!waiting && document.activeElement === tryNow) document.forms.compose.elements[0].focus();
+  tryNow.hidden = !waiting;
 }

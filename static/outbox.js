@@ -3,12 +3,12 @@
 // recognizes a text by its ref, so the page can send it again without harm.
 
 import { send } from "./connection.js";
+import { write } from "./field.js";
 import { keepInPlace, log, newestGroup } from "./list.js";
 import { groupOf, messageItem, part } from "./message.js";
 import { recall, remember } from "./storage.js";
 
-const slow = 5 * 1000; // milliseconds without an answer, until the page says so
-const patience = 10 * 1000; // and until it sends the text again
+const patience = 5 * 1000; // milliseconds until the page says that no answer comes, and until it sends again
 const tooOld = 60 * 60 * 1000;
 
 const [box] = document.forms.compose.elements;
@@ -19,7 +19,6 @@ let name; // under which the person writes
 let joined = false; // the page is in the room, and has the history
 let inFlight; // the entry that the page sends until the server answers
 let timer; // starts the next attempt
-let slowTimer;
 
 // A reload loses nothing. But the page does not send an old text without asking.
 for (const entry of restored()) {
@@ -43,8 +42,7 @@ export function say(text) {
 // A ref begins with the time, because refs that grow make the server's index faster.
 // Browsers have crypto.randomUUID only with https.
 function newRef() {
-  const random = crypto.getRandomValues(new Uint32Array(4));
-  return Date.now().toString(36) + Array.from(random, (bits) => bits.toString(36).padStart(7, "0")).join("");
+  return Date.now().toString(36) + crypto.getRandomValues(new Uint32Array(4)).join("-");
 }
 
 function put(entry) {
@@ -69,6 +67,12 @@ function hold(entry, why) {
   changed();
 }
 
+export function clear() {
+  entries = [];
+  list.replaceChildren();
+  changed();
+}
+
 function itemOf(entry) {
   return list.children[entries.indexOf(entry)];
 }
@@ -84,18 +88,19 @@ function first() {
 
 function sendFirst() {
   clearTimeout(timer);
-  clearTimeout(slowTimer);
   inFlight = first();
   if (!inFlight) return;
   send({ text: inFlight.text, ref: inFlight.ref });
-  slowTimer = setTimeout(tell, slow, "no answer yet …");
-  timer = setTimeout(sendFirst, patience);
+  tell("sending …");
+  timer = setTimeout(() => {
+    tell("no answer yet …");
+    timer = setTimeout(sendFirst, patience);
+  }, patience);
 }
 
-// tell says how it goes with the text in flight.
 function tell(words) {
   const state = itemOf(inFlight).lastChild;
-  if (state.textContent !== words) state.textContent = words; // setting it again would make a screen reader say it again
+  if (state.textContent !== words) state.textContent = words; // or a screen reader would say it again
 }
 
 // The page sends nothing before the history, which may confirm a text.
@@ -119,7 +124,6 @@ export function refuse({ ref, text, retry }) {
   if (inFlight?.ref !== ref) return; // the second answer to a text that was sent twice
   if (retry) {
     clearTimeout(timer);
-    clearTimeout(slowTimer);
     timer = setTimeout(sendFirst, retry * 1000);
     tell(text);
   } else {
@@ -143,8 +147,7 @@ function stateOf(entry) {
 
 // The text goes back into the box, in front of what is there.
 function edit(entry) {
-  box.value = [entry.text, box.value].filter(Boolean).join(" ");
-  box.dispatchEvent(new Event("input", { bubbles: true })); // as if it were typed
+  write(box, [entry.text, box.value].filter(Boolean).join(" "));
   remove(entry);
   box.focus();
 }

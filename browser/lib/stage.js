@@ -15,6 +15,8 @@ import { patience, within } from "./patience.js";
 export class Stage extends House {
   // history answers a request for older messages. Unless a test sets it, there are none.
   history = (request, response) => response.end("[]");
+  // refusal answers a plain request for /ws, if the test refuses connections.
+  refusal = undefined;
   #entrances = []; // connections that no test has looked at yet
   #entered = () => {};
 
@@ -27,13 +29,14 @@ export class Stage extends House {
 
     const server = http.createServer((request, response) => {
       if (request.url.startsWith("/history")) return stage.history(request, response);
+      if (request.url === "/ws" && stage.refusal) return stage.refusal(response);
       const page = http.get({ port: program.port, host: "127.0.0.1", path: request.url, headers: request.headers }, (answer) => {
         response.writeHead(answer.statusCode, answer.headers);
         answer.pipe(response);
       });
       page.on("error", () => response.destroy());
     });
-    const sockets = new WebSocketServer({ server, path: "/ws" });
+    const sockets = new WebSocketServer({ server, path: "/ws", verifyClient: () => !stage.refusal });
     sockets.on("connection", (socket) => {
       stage.#entrances.push(new ServerEnd(socket));
       stage.#entered();
