@@ -16,6 +16,16 @@ scenario("two people chat", { sizes: everySize }, async ({ openRoom }) => {
   await bob.sees("ada: Hello, Bob.", "bob: Hello, Ada.");
 });
 
+scenario("an empty room says so", async ({ openRoom }) => {
+  const room = await openRoom();
+  const ada = await room.visitor("ada");
+  const words = () => getComputedStyle(document.getElementById("messages"), "::after").content;
+  assert.match(await ada.evaluates(words), /No messages yet/);
+  await ada.says("hello");
+  await ada.sees("ada: hello");
+  assert.doesNotMatch(await ada.evaluates(words), /No messages yet/);
+});
+
 scenario("the keyboard is enough", async ({ openRoom }) => {
   const room = await openRoom();
   const ada = await room.visitor("ada");
