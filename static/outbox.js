@@ -152,7 +152,7 @@ function edit(entry) {
   box.focus();
 }
 
-// The text moves to the end, because another one may be in flight.
+// It moves to the end: another text may be in flight.
 function sendAfterAll(entry) {
   remove(entry);
   put({ ...entry, name, at: new Date().toISOString(), why: undefined });
