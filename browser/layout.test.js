@@ -82,9 +82,13 @@ scenario("in a very small window the page scrolls, and the log can be read", asy
   const ada = await room.newcomer();
   await ada.resizes({ width: 320, height: 200, deviceScaleFactor: 4 });
   await ada.joins("ada");
+  await ada.knows("ada"); // this line makes the header taller
   for (let n = 1; n <= 10; n++) await ada.says(`message ${n}`);
   await ada.sees("ada: message 9", "ada: message 10");
   await ada.seesTheNewest();
+  await ada.presses("Shift+Tab");
+  await ada.presses("Tab"); // the browser scrolls to what gets the focus
+  await ada.isOn("#text");
   const { height, sideways, box } = await ada.evaluates(() => ({
     height: document.getElementById("log").clientHeight,
     sideways: document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -92,7 +96,7 @@ scenario("in a very small window the page scrolls, and the log can be read", asy
   }));
   assert.ok(height >= 120, `the log is ${height} pixels high`);
   assert.ok(sideways <= 0, "the page scrolls sideways");
-  assert.ok(box <= 0, "the box is out of view while somebody writes");
+  assert.ok(box <= 2, `the box is ${box} pixels out of view when it has the focus`); // its border may be
   await ada.passesAxe();
 });
 
