@@ -90,7 +90,7 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 		send:    make(chan []byte, sendQueue),
 		notices: make(chan []byte, 1),
 		gone:    make(chan struct{}),
-		limiter: limiter{rate: rate},
+		limiter: limiter{rate: rate, size: burst},
 		start:   time.Now(),
 	}
 

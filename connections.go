@@ -9,12 +9,19 @@ import (
 	"sync"
 )
 
-// This file limits the number of connections: of all of them, and of those from one
-// address.
+// This file limits the number of connections: of all of them, of those from one
+// address, and of new ones in a second.
 
 // connectionMargin is how many connections may be open in addition to maxClients:
 // for pages that load, for older messages, and for /healthz.
 const connectionMargin = 128
+
+// A new client may say several things at once, and a program that connects anew each time
+// could go on like that. So the rate of new connections to /ws has a limit, too.
+const (
+	joinRate  = 100 // a second
+	joinBurst = 200 // at once, after a pause: a room that comes back after a restart
+)
 
 // limitedListener limits the number of open connections, whatever they do. Accept
 // does not wait for one to end, because then nobody could ask /healthz any more. If

@@ -188,3 +188,30 @@ func TestAddressGetsItsPlaceBack(t *testing.T) {
 		t.Errorf("the limit remembers %v, and nobody is connected", limit.open)
 	}
 }
+
+// A new connection may say several things at once. So a program that connects anew again
+// and again needs a limit too.
+func TestRateOfNewConnectionsIsLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startLimitedServer(t)
+		attempt := func(attempts int) (opened int) {
+			for range attempts {
+				switch status := server.handshake("http://chat.localhost"); status {
+				case http.StatusSwitchingProtocols:
+					opened++
+				case http.StatusServiceUnavailable:
+				default:
+					t.Fatalf("status %d", status)
+				}
+			}
+			return opened
+		}
+		if opened := attempt(2 * joinBurst); opened != joinBurst {
+			t.Errorf("%d of many connections are opened at once, want %d", opened, joinBurst)
+		}
+		time.Sleep(time.Second)
+		if opened := attempt(2 * joinBurst); opened != joinRate {
+			t.Errorf("a second later, %d are opened, want %d", opened, joinRate)
+		}
+	})
+}

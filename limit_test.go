@@ -35,7 +35,7 @@ func TestLimiterAllowsBurstThenSteadyRate(t *testing.T) {
 		{"no limit", 0, []time.Duration{0, 0, 0}, []int{11, 11, 11}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l := limiter{rate: test.rate}
+			l := limiter{rate: test.rate, size: burst}
 			start := time.Now()
 			var passed []int
 			for _, after := range test.sends {

@@ -28,6 +28,10 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 		Handler:   func(ws *websocket.Conn) { serveClient(ctx, hub, ws, c.rate) },
 	}
 	places := make(chan struct{}, c.maxClients) // a semaphore: each connection keeps one value in it
+	joins := limiter{rate: joinRate, size: joinBurst}
+	if c.rate == 0 {
+		joins.rate = 0
+	}
 	addresses := &addressLimit{most: c.maxPerAddress, open: make(map[netip.Prefix]int)}
 	mux.HandleFunc("GET /ws", func(w http.ResponseWriter, r *http.Request) {
 		if !addresses.enter(r.RemoteAddr) {
@@ -42,6 +46,12 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 		default:
 			hub.stats.refuse(r, "the room is full")
 			http.Error(w, "the room is full", http.StatusServiceUnavailable)
+			return
+		}
+		if !joins.allow(time.Now()) { // last: who is refused for another reason takes no token
+			hub.stats.refuse(r, "too many people at once")
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "too many people at once", http.StatusServiceUnavailable)
 			return
 		}
 		clients.Add(1) // before the upgrade: Shutdown tracks the connection until then, this WaitGroup afterwards

@@ -206,6 +206,15 @@ for (const [flags, reason] of [
   });
 }
 
+scenario("a page hears that too many people connect at once", async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada");
+  ada.expects("/ws"); // attempts that fail
+  stage.refusal = (answer) => answer.end("too many people at once");
+  server.hangsUp();
+  await ada.waitFor(() => document.getElementById("status").textContent.startsWith("No connection: too many people at once. "));
+});
+
 // The plain request for the reason may take longer than the next attempt.
 scenario("a reason that comes late says nothing about a later failure", async ({ openStage }) => {
   const stage = await openStage();

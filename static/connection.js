@@ -53,7 +53,7 @@ async function refusal() {
   try {
     const answer = await fetch("/ws", { signal: AbortSignal.timeout(10000) });
     const words = (await answer.text()).trim();
-    const known = ["the room is full", "too many connections from this address"];
+    const known = ["the room is full", "too many people at once", "too many connections from this address"];
     return known.includes(words) ? `: ${words}` : "";
   } catch {
     return noAnswer;
@@ -64,7 +64,7 @@ export function send(frame) {
   socket.send(JSON.stringify(frame));
 }
 
-// An empty frame is a heartbeat; {} is the answer.
+// An empty frame: a heartbeat.
 function received(elements) {
   listen(60000); // a living server sends a frame every 25 seconds
   if (elements.length === 0) send({});
