@@ -175,13 +175,6 @@ func sendsRandomFrames(conn net.Conn) {
 	}
 }
 
-// openWebSocket sends the handshake. The server accepts frames right behind it.
-func openWebSocket(conn net.Conn) error {
-	_, err := io.WriteString(conn, "GET /ws HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n"+
-		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-	return err
-}
-
 // A victim is the program with the longest history there is, and with two people.
 type victim struct {
 	*program

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -15,10 +16,8 @@ import (
 )
 
 const (
-	sendQueue = 256             // frames that may wait for a client that reads more slowly than the room talks
-	writeWait = 3 * time.Second // to write a frame; a large frame gets more time, see slowest
-	slowest   = 16 << 10        // bytes a second: a browser that reads a large frame more slowly may be disconnected
-	closeWait = time.Second     // for the browser to answer our close frame
+	sendQueue = 256         // frames that may wait for a client that reads more slowly than the room talks
+	closeWait = time.Second // for the browser to answer our close frame
 
 	nameWait  = 10 * time.Second // for the browser to send a name
 	errorWait = time.Second      // between two errors to one client
@@ -54,15 +53,17 @@ const (
 
 // Client is one browser's connection. Two goroutines share it: readPump reads
 // from it and writePump writes to it. So a client that sends nothing still
-// receives, and a client that reads slowly can still speak. (The two share one
-// lock: package websocket answers a ping in the reader, and that answer waits
-// until the writer has written its frame.)
+// receives, and a client that reads slowly can still speak. (Both may write: package
+// websocket answers pings in the reader. Each frame is one call of conn.Write, and calls of
+// Write wait for each other, so no frame gets into the middle of another one.)
 type Client struct {
 	hub  *Hub
-	ws   *websocket.Conn
-	send chan []byte // frames on their way to the browser; only the hub sends on it, so only the hub closes it
+	conn net.Conn
+	ws   *websocket.Conn // on conn: it reads frames, and writes pongs and close frames
+	send chan *outFrame  // frames on their way to the browser; only the hub sends on it, so only the hub closes it
 
-	reason closeReason // the hub sets it before it closes send; after that close, the reader and the writer may use it
+	reason closeReason // the hub sets both before it closes send; after that close, the reader and the writer may use them
+	endBy  time.Time   // by which everything must be over
 	name   string      // set before the client joins the room
 
 	// Only the read goroutine touches these.
@@ -71,24 +72,20 @@ type Client struct {
 	limiter   limiter
 	frame     frameReader // the last one
 
-	notices chan []byte // errors from the read goroutine to its own browser; nobody closes it
-
-	gone  chan struct{}             // closed when the hub has removed the client
-	endBy atomic.Pointer[time.Time] // the time by which everything must be over; nil until the hub removes the client
+	gone chan struct{} // closed when the hub has removed the client
 
 	start     time.Time    // when the connection began
 	lastFrame atomic.Int64 // nanoseconds from start to the last frame: the reader stores it, the hub loads it
 }
 
-// serveClient serves one browser from the handshake to the end. It runs in the
-// goroutine that net/http started for the connection, which becomes the read
-// goroutine. Package websocket closes the connection when serveClient returns.
-func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64) {
+// serveClient serves one browser from the handshake to the end. Its goroutine becomes
+// the read goroutine. Package websocket closes the connection when serveClient returns.
+func serveClient(ctx context.Context, hub *Hub, conn net.Conn, ws *websocket.Conn, rate float64) {
 	client := &Client{
 		hub:     hub,
+		conn:    conn,
 		ws:      ws,
-		send:    make(chan []byte, sendQueue),
-		notices: make(chan []byte, 1),
+		send:    make(chan *outFrame, sendQueue),
 		gone:    make(chan struct{}),
 		limiter: limiter{rate: rate, size: burst},
 		start:   time.Now(),
@@ -113,7 +110,7 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 	if !joined {
 		slog.Info("not joined", "peer", ws.Request().RemoteAddr, "why", reason.String())
 		hub.stats.ended.Add(reason.text, 1)
-		ws.SetWriteDeadline(time.Now().Add(writeWait))
+		ws.SetWriteDeadline(time.Now().Add(endWait))
 		ws.WriteClose(reason.code)
 		return
 	}
@@ -127,17 +124,20 @@ func serveClient(ctx context.Context, hub *Hub, ws *websocket.Conn, rate float64
 }
 
 // The hub calls end when it removes the client. By the given time, the connection is
-// over, whatever the browser does and whatever our goroutines wait for.
+// over, whatever the browser does and whatever our goroutines wait for. There is no other
+// deadline for writes: a client that reads nothing fills its queue, or answers no
+// heartbeat, and then the hub removes it.
 func (c *Client) end(by time.Time) {
-	c.endBy.Store(&by)
+	c.endBy = by
 	close(c.gone)
-	c.ws.SetDeadline(by)
+	c.ws.SetReadDeadline(time.Now()) // ends the reader
+	c.ws.SetWriteDeadline(by)
 }
 
 // askName waits until the browser has sent a name, sets it, and returns true. If
 // there is none before the deadline, or the connection ends, askName returns false
 // and the reason. It clears the deadline, because a client in the room may be
-// silent. The write goroutine does not run yet, so askName itself may write.
+// silent.
 func (c *Client) askName() (reason closeReason, joined bool) {
 	defer c.ws.SetDeadline(time.Time{})
 	for {
@@ -157,9 +157,6 @@ func (c *Client) askName() (reason closeReason, joined bool) {
 			err = errors.New("please send your name first")
 		}
 		c.tell(err, "")
-		if len(c.notices) > 0 {
-			c.ws.Write(<-c.notices) // if this write fails, the next receive fails, too
-		}
 	}
 }
 
@@ -230,9 +227,9 @@ func (c *Client) admit(message []byte, tooFast bool) (request, error) {
 	return request, err
 }
 
-// tell sends an error, if there is one, to this browser alone. A page that has sent a ref
-// waits for an answer, so it gets every error. Errors without a ref come at most once a
-// second.
+// tell sends an error, if there is one, to this browser alone, through the hub, because
+// only the hub sends to the queue. A page that has sent a ref waits for an answer, so it
+// gets every error. Errors without a ref come at most once a second.
 func (c *Client) tell(err error, ref string) {
 	if err == nil || ref == "" && time.Since(c.lastError) < errorWait {
 		return
@@ -240,9 +237,14 @@ func (c *Client) tell(err error, ref string) {
 	if ref == "" {
 		c.lastError = time.Now()
 	}
+	if c.name == "" { // the client is not in the room yet, and has no writer
+		c.conn.Write(*frameOf(encode(refusal(err, ref)))) // if this fails, the next receive fails, too
+		return
+	}
 	select {
-	case c.notices <- encode(refusal(err, ref)): // waits for the writer if the browser reads slowly
+	case c.hub.answers <- post{c, refusal(err, ref)}:
 	case <-c.gone:
+	case <-c.hub.done:
 	}
 }
 
@@ -275,62 +277,18 @@ func (c *Client) readError(err error) closeReason {
 // and then the reason as a close frame. If a write fails, it closes the
 // connection. That ends the reader, and so the hub closes the queue.
 func (c *Client) writePump() {
-	if err := c.writeQueue(); err != nil {
-		c.ws.Close()
-		for open := true; open; { // drop the rest of the queue, and the errors that the reader waits to hand over
-			select {
-			case _, open = <-c.send:
-			case <-c.notices:
+	for frame := range c.send {
+		if _, err := c.conn.Write(*frame); err != nil {
+			c.conn.Close()
+			for range c.send { // drop the rest
 			}
+			if !errors.Is(err, os.ErrDeadlineExceeded) { // else the hub removes the client: its reason counts
+				c.reason.text, c.reason.err = "cannot write", err
+			}
+			return
 		}
-		c.reason.text, c.reason.err = "cannot write", err
-		return
 	}
 	c.ws.WriteClose(c.reason.code)
-	c.ws.SetReadDeadline(time.Now()) // ends the reader, if it has not ended yet
-}
-
-// writeQueue writes frames until the hub closes the queue, or until a write fails.
-func (c *Client) writeQueue() error {
-	for {
-		var frame []byte
-		select {
-		case queued, open := <-c.send:
-			if !open {
-				return nil
-			}
-			frame = queued
-		case frame = <-c.notices:
-		}
-		if err := c.write(frame); err != nil {
-			return err
-		}
-	}
-}
-
-// write writes one text frame. A large frame gets more time, so that browsers with
-// a slow connection can stay. write clears the deadline afterwards: package
-// websocket writes pongs too, and an expired deadline would make the next one
-// fail.
-func (c *Client) write(frame []byte) error {
-	c.setWriteDeadline(time.Now().Add(writeTime(len(frame))))
-	defer c.setWriteDeadline(time.Time{})
-	_, err := c.ws.Write(frame)
-	return err
-}
-
-// setWriteDeadline looks at endBy after it has set a deadline. So if the hub removes
-// the client in this moment, its deadline wins.
-func (c *Client) setWriteDeadline(deadline time.Time) {
-	c.ws.SetWriteDeadline(deadline)
-	if end := c.endBy.Load(); end != nil {
-		c.ws.SetWriteDeadline(*end)
-	}
-}
-
-// writeTime returns how long a write of size bytes may take.
-func writeTime(size int) time.Duration {
-	return writeWait + time.Duration(size)*time.Second/slowest
 }
 
 // drain drops incoming bytes until the browser answers the close frame, for at most
@@ -340,8 +298,8 @@ func writeTime(size int) time.Duration {
 // new header and may stop too early. Then the browser may still lose our last frames.)
 func (c *Client) drain() {
 	deadline := time.Now().Add(closeWait)
-	if end := *c.endBy.Load(); end.Before(deadline) { // endBy is set: the hub has removed the client, or the writer would still run
-		deadline = end
+	if c.endBy.Before(deadline) {
+		deadline = c.endBy
 	}
 	c.ws.SetReadDeadline(deadline)
 	frame := c.frame // first what is left of the last frame

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -34,6 +35,13 @@ func (s *testServer) dials() net.Conn {
 	}
 	s.t.Cleanup(func() { conn.Close() })
 	return conn
+}
+
+// openWebSocket sends the handshake, and frames right behind it.
+func openWebSocket(conn net.Conn, frames ...byte) error {
+	_, err := fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n"+
+		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n%s", frames)
+	return err
 }
 
 // isOpen reports whether the server has left the connection open.
@@ -165,7 +173,7 @@ func TestConnectionsFromOneAddressAreLimited(t *testing.T) {
 				t.Errorf("%s: status %d, want %d", test.address, status, test.status)
 			}
 		}
-		time.Sleep(nameWait + 2*writeWait) // the connections end, because nobody sends a name
+		time.Sleep(nameWait + 2*endWait) // the connections end, because nobody sends a name
 		if status := from("203.0.113.7"); status != http.StatusSwitchingProtocols {
 			t.Errorf("after the connections have ended: status %d, want %d", status, http.StatusSwitchingProtocols)
 		}

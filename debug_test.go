@@ -102,8 +102,8 @@ func TestDebugVarsCountDisconnectReasons(t *testing.T) {
 		server.open() // sends no name
 		server.joinStalled()
 		server.join("silent")
-		time.Sleep(inactiveAfter + heartbeat + writeWait)
-		want := map[string]int{"left": 3, "frame too big": 1, "no name": 1, "cannot write": 1, "inactive": 1}
+		time.Sleep(inactiveAfter + heartbeat + endWait + closeWait)
+		want := map[string]int{"left": 3, "frame too big": 1, "no name": 1, "inactive": 2}
 		if got := server.debugVars().Ended; fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("the reasons for disconnects are %v, want %v", got, want)
 		}

@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -98,7 +101,7 @@ func TestPingFloodIsThrottled(t *testing.T) {
 }
 
 // A deadline stops reads from the connection, and not from the server's buffer, which
-// holds hundreds of small frames.
+// holds dozens of small frames.
 func TestFloodInTheBufferOutlivesNoDeadline(t *testing.T) {
 	pongs := bytes.Repeat(frame(fin|0xA, ""), 10_000)
 	flood := func(server *testServer) *browser {
@@ -144,4 +147,40 @@ func TestClientWithoutNameThatFloodsPingsIsDisconnected(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The header of a frame from the server depends on the size of its payload.
+func TestFramesOfEverySizeArrive(t *testing.T) {
+	for _, size := range []int{2, 125, 126, math.MaxUint16, math.MaxUint16 + 1} {
+		synctest.Test(t, func(t *testing.T) {
+			server := startServer(t)
+			ann := server.join("ann")
+			synctest.Wait()
+			element := strings.Repeat("x", size-len("[]"))
+			for client := range server.hub.clients { // the only one
+				client.send <- frameOf([]byte(element))
+			}
+			if got := <-ann.frames; got != "["+element+"]" {
+				t.Errorf("of %d bytes, %d arrive: %.20s…", size, len(got), got)
+			}
+		})
+	}
+}
+
+// Nothing forbids a program to send its name together with the handshake.
+func TestFramesRightBehindTheHandshakeAreRead(t *testing.T) {
+	log := captureLog(t)
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		conn := server.dials()
+		go io.Copy(io.Discard, conn)
+		hello := slices.Concat(frame(fin|text, `{"name":"ann"}`), frame(fin|text, `{"text":"hello"}`))
+		if err := openWebSocket(conn, hello...); err != nil {
+			t.Fatal(err)
+		}
+		server.join("bob").conn.Close()
+		synctest.Wait()
+		server.stop()
+	})
+	log.contains(t, `name=ann why="the server stops" after=0s messages=1`)
 }

@@ -14,12 +14,12 @@ const (
 	historyBytes = 128 << 10 // in one frame
 )
 
-// newestFitting returns the newest of these messages that fit into historyBytes.
+// newestFitting returns the newest of these encoded messages that fit into historyBytes.
 // One always fits.
-func newestFitting(messages []Message) []Message {
+func newestFitting(messages [][]byte) [][]byte {
 	size := 0
 	for i, message := range slices.Backward(messages) {
-		size += len(encode(message))
+		size += len(message)
 		if size > historyBytes {
 			return messages[i+1:]
 		}

@@ -34,6 +34,7 @@ type Hub struct {
 	register   chan *Client
 	unregister chan departure
 	posts      chan post
+	answers    chan post // errors from a client's reader to its own browser
 	sweep      chan time.Time
 	oldest     chan chan time.Time // for health: Run answers with the time of the oldest message that is not saved
 	done       chan struct{}       // closed when Run receives nothing more from other goroutines than the store; they send in a select with it
@@ -44,8 +45,8 @@ type Hub struct {
 	// Only Run touches these.
 	clients      map[*Client]bool
 	lastID       int64            // of the last message published
-	history      []Message        // the last messages published
-	historyFrame []byte           // encoded; nil after a new message
+	history      [][]byte         // the last messages published, encoded
+	historyFrame *outFrame        // for all who join; nil after a new message
 	pending      []post           // waiting for the store
 	saving       []post           // with the store; nil if it is free
 	lastBatch    time.Time        // when the store got it
@@ -72,12 +73,13 @@ func NewHub(store *Store, history []Message) *Hub {
 		register:   make(chan *Client),
 		unregister: make(chan departure),
 		posts:      make(chan post),
+		answers:    make(chan post),
 		sweep:      make(chan time.Time),
 		oldest:     make(chan chan time.Time),
 		done:       make(chan struct{}),
 		clients:    make(map[*Client]bool),
 		store:      store,
-		history:    history,
+		history:    encodeAll(history),
 	}
 	if len(history) > 0 {
 		hub.lastID = history[len(history)-1].ID
@@ -104,6 +106,8 @@ func (h *Hub) Run(ctx context.Context) error {
 		case p := <-nextPost:
 			h.accept(p)
 			h.saveNext()
+		case p := <-h.answers:
+			h.sendTo(p.client, p.message)
 		case <-h.batchDue:
 			h.batchDue = nil
 			h.saveNext()
@@ -111,7 +115,7 @@ func (h *Hub) Run(ctx context.Context) error {
 			h.publish(saved)
 			h.saveNext()
 		case now := <-h.sweep:
-			h.deliver([]byte("[]")) // the heartbeat
+			h.deliver(frameOf()) // the heartbeat
 			h.removeInactive(now)
 		case <-h.presenceDue:
 			h.deliverPresence()
@@ -156,16 +160,16 @@ func (h *Hub) add(client *Client) {
 	h.clients[client] = true
 	h.stats.clients.Add(1)
 	h.presenceChanged()
-	client.send <- encode(Message{Kind: "welcome", Name: client.name})
+	client.send <- frameOf(encode(Message{Kind: "welcome", Name: client.name}))
 	client.send <- h.encodedHistory()
 }
 
 // encodedHistory returns the history as a frame. All clients that join before the
-// next message share it: encoding it takes longer than everything else about a join.
-func (h *Hub) encodedHistory() []byte {
+// next message share it.
+func (h *Hub) encodedHistory() *outFrame {
 	if h.historyFrame == nil {
-		messages := newestFitting(h.history)
-		h.historyFrame = encode(append([]Message{{Kind: "history"}}, messages...)...)
+		begin := encode(Message{Kind: "history"})
+		h.historyFrame = frameOf(append([][]byte{begin}, newestFitting(h.history)...)...)
 	}
 	return h.historyFrame
 }
@@ -241,14 +245,14 @@ func (h *Hub) handOver() {
 func (h *Hub) publish(saved []Message) {
 	posts := h.saving
 	h.saving = nil
-	var fresh []Message
+	var fresh [][]byte
 	for i, message := range saved {
 		switch {
 		case message.Text != posts[i].message.Text:
 			h.sendTo(posts[i].client, refusal(errRefUsed, message.Ref))
 		case message.ID > h.lastID:
 			h.lastID = message.ID
-			fresh = append(fresh, message)
+			fresh = append(fresh, encode(message))
 		default:
 			h.sendTo(posts[i].client, message)
 		}
@@ -260,18 +264,18 @@ func (h *Hub) publish(saved []Message) {
 	h.history = append(h.history, fresh...)
 	h.history = h.history[max(0, len(h.history)-historySize):]
 	h.historyFrame = nil
-	h.deliver(encode(fresh...)) // once, not once for each client
+	h.deliver(frameOf(fresh...)) // once, not once for each client
 }
 
 // sendTo queues an element for one client, if it is still in the room.
 func (h *Hub) sendTo(client *Client, element Message) {
 	if h.clients[client] {
-		h.queue(client, encode(element))
+		h.queue(client, frameOf(encode(element)))
 	}
 }
 
 // deliver queues the frame for every client in the room.
-func (h *Hub) deliver(frame []byte) {
+func (h *Hub) deliver(frame *outFrame) {
 	longest := 0
 	for client := range h.clients {
 		h.queue(client, frame)
@@ -283,7 +287,7 @@ func (h *Hub) deliver(frame []byte) {
 // queue queues the frame for a client. If its queue is full, the client is too slow.
 // Waiting for it would stop the whole room, and dropping the frame would leave a gap
 // that nobody notices. So the hub removes it.
-func (h *Hub) queue(client *Client, frame []byte) {
+func (h *Hub) queue(client *Client, frame *outFrame) {
 	select {
 	case client.send <- frame:
 	default:

@@ -296,29 +296,5 @@ func TestReadingClientsStayConnectedDuringBurst(t *testing.T) {
 
 // bareClient is a client without goroutines, and without a connection.
 func bareClient() *Client {
-	return &Client{ws: &websocket.Conn{}, send: make(chan []byte, 2), gone: make(chan struct{})}
-}
-
-// BenchmarkBroadcast measures how long a message takes from one of a hundred clients to
-// all of them, without and with a stalled client in the room.
-func BenchmarkBroadcast(b *testing.B) {
-	captureLog(b) // keeps the log out of the results
-	for _, stalled := range []int{0, 1} {
-		b.Run(fmt.Sprintf("stalled=%d", stalled), func(b *testing.B) {
-			server := startRealServer(b)
-			for range stalled {
-				server.joinStalled()
-			}
-			var room []*browser
-			for person := range 100 {
-				room = append(room, server.join(fmt.Sprint(person)))
-			}
-			for b.Loop() {
-				room[0].says("hello")
-				for _, person := range room {
-					<-person.frames
-				}
-			}
-		})
-	}
+	return &Client{ws: &websocket.Conn{}, send: make(chan *outFrame, 2), gone: make(chan struct{})}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,15 +36,28 @@ type Message struct {
 	Retry int    `json:"retry,omitempty"` // of an error: seconds after which the same text may be sent again; 0 means never
 }
 
-// encode makes a frame.
-func encode[E Message | presence](elements ...E) []byte {
-	var frame bytes.Buffer
-	encoder := json.NewEncoder(&frame)
+// encode returns an element as JSON.
+func encode[E Message | presence](element E) []byte {
+	var encoded bytes.Buffer
+	encoder := json.NewEncoder(&encoded)
 	encoder.SetEscapeHTML(false) // the page never reads it as HTML, and each < would take six bytes
-	if err := encoder.Encode(elements); err != nil {
+	if err := encoder.Encode(element); err != nil {
 		panic(err) // cannot happen: strings, numbers and the present time can always be encoded
 	}
-	return bytes.TrimSuffix(frame.Bytes(), []byte("\n"))
+	return bytes.TrimSuffix(encoded.Bytes(), []byte("\n"))
+}
+
+func encodeAll(messages []Message) [][]byte {
+	var encoded [][]byte
+	for _, message := range messages {
+		encoded = append(encoded, encode(message))
+	}
+	return encoded
+}
+
+// array joins encoded elements to a JSON array.
+func array(elements ...[]byte) []byte {
+	return slices.Concat([]byte("["), bytes.Join(elements, []byte(",")), []byte("]"))
 }
 
 // request is a frame from a browser, parsed.

@@ -119,11 +119,11 @@ func TestNamesAreValidated(t *testing.T) {
 
 func TestFrameFormat(t *testing.T) {
 	at := time.Date(2026, 7, 1, 12, 30, 5, 250e6, time.UTC)
-	got := string(encode(
-		Message{Kind: "welcome", Name: "ada"},
-		Message{ID: 1751373005250000, Kind: "chat", Name: "ada", Text: "<b>hello</b>", At: at},
-		Message{Kind: "error", Text: "too long"},
-	))
+	got := string(array(encodeAll([]Message{
+		{Kind: "welcome", Name: "ada"},
+		{ID: 1751373005250000, Kind: "chat", Name: "ada", Text: "<b>hello</b>", At: at},
+		{Kind: "error", Text: "too long"},
+	})...))
 	want := `[{"kind":"welcome","name":"ada"},` +
 		`{"id":1751373005250000,"kind":"chat","name":"ada","text":"<b>hello</b>","at":"2026-07-01T12:30:05.25Z"},` +
 		`{"kind":"error","text":"too long"}]`

@@ -37,5 +37,5 @@ func (h *Hub) deliverPresence() {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	h.deliver(encode(presence{"here", names[:min(len(names), maxPresent)], len(h.clients)}))
+	h.deliver(frameOf(encode(presence{"here", names[:min(len(names), maxPresent)], len(h.clients)})))
 }

@@ -18,15 +18,11 @@ import (
 const maxAnswers = 64
 
 // routes maps each request to its handler. ServeMux answers other methods than
-// the pattern's with 405, and "GET" includes HEAD. clients counts the handlers of
-// /ws, which end when ctx ends.
+// the pattern's with 405, and "GET" includes HEAD. clients counts the connections
+// to /ws, which end when ctx ends.
 func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /", secure(servePage()))
-	webSocket := websocket.Server{
-		Handshake: func(config *websocket.Config, r *http.Request) error { return sameOrigin(hub, config, r) },
-		Handler:   func(ws *websocket.Conn) { serveClient(ctx, hub, ws, c.rate) },
-	}
 	places := make(chan struct{}, c.maxClients) // a semaphore: each connection keeps one value in it
 	joins := limiter{rate: joinRate, size: joinBurst}
 	if c.rate == 0 {
@@ -39,24 +35,42 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 			http.Error(w, "too many connections from this address", http.StatusTooManyRequests)
 			return
 		}
-		defer addresses.leave(r.RemoteAddr)
 		select {
 		case places <- struct{}{}:
-			defer func() { <-places }()
 		default:
+			addresses.leave(r.RemoteAddr)
 			hub.stats.refuse(r, "the room is full")
 			http.Error(w, "the room is full", http.StatusServiceUnavailable)
 			return
 		}
+		clients.Add(1) // before takeOver: Shutdown tracks the connection until then, this WaitGroup afterwards
+		leave := func() {
+			<-places
+			addresses.leave(r.RemoteAddr)
+			clients.Done()
+		}
 		if !joins.allow(time.Now()) { // last: who is refused for another reason takes no token
+			leave()
 			hub.stats.refuse(r, "too many people at once")
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "too many people at once", http.StatusServiceUnavailable)
 			return
 		}
-		clients.Add(1) // before the upgrade: Shutdown tracks the connection until then, this WaitGroup afterwards
-		defer clients.Done()
-		webSocket.ServeHTTP(w, r)
+		taken, err := takeOver(w)
+		if err != nil {
+			leave()
+			slog.Error("cannot take over a connection", "peer", r.RemoteAddr, "error", err)
+			http.Error(w, "cannot open a WebSocket", http.StatusInternalServerError)
+			return
+		}
+		go func() { // net/http would recover from a panic; here, as in the hub, a panic ends the program
+			defer leave()
+			webSocket := websocket.Server{
+				Handshake: func(config *websocket.Config, r *http.Request) error { return sameOrigin(hub, config, r) },
+				Handler:   func(ws *websocket.Conn) { serveClient(ctx, hub, taken.conn, ws, c.rate) },
+			}
+			webSocket.ServeHTTP(taken, r)
+		}()
 	})
 	answering := make(chan struct{}, maxAnswers)
 	mux.Handle("GET /history", secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -100,11 +114,18 @@ func serveHistory(store *Store, w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "cannot read the history at the moment", http.StatusInternalServerError)
 		return
 	}
-	answer := encode(newestFitting(messages)...)
+	answer := array(newestFitting(encodeAll(messages))...)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime(len(answer))))
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime(len(answer))))
 	w.Write(answer)
+}
+
+// answerTime returns how long it may take to write an answer of this size. A browser with a
+// slow connection gets more time for a large one.
+func answerTime(size int) time.Duration {
+	const least, bytesPerSecond = 3 * time.Second, 16 << 10
+	return least + time.Duration(size)*time.Second/bytesPerSecond
 }
 
 // secure sets the headers with which browsers protect the page. If markup gets

@@ -51,8 +51,9 @@ type Store struct {
 	path    string
 	file    os.FileInfo // what was at path when the store was opened
 	db      *sql.DB
-	reading *sql.DB // a second handle to the same file, so that reads and writes do not wait for each other
-	lastID  int64   // the last id that save has given out; only save touches it
+	reading *sql.DB   // a second handle to the same file, so that reads and writes do not wait for each other
+	insert  *sql.Stmt // prepared once, and not parsed again for each message
+	lastID  int64     // the last id that save has given out; only save touches it
 
 	// One place in each channel: the hub hands over a batch only after it has taken back
 	// the last one, so neither ever waits for the other.
@@ -87,6 +88,9 @@ func OpenStore(path string) (*Store, error) {
 	store := &Store{path: path, db: db, reading: reading, batches: make(chan []Message, 1), saved: make(chan []Message, 1)}
 	if err = store.migrate(); err == nil { // the first use of the file: sql.Open has not touched it
 		store.file, err = os.Stat(path)
+	}
+	if err == nil {
+		store.insert, err = db.Prepare(insert)
 	}
 	if err != nil {
 		store.Close()
@@ -201,9 +205,10 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 		return err
 	}
 	last = max(last, s.lastID) // another process may have saved messages, or deleted the newest
+	insert := tx.StmtContext(ctx, s.insert)
 	for i, m := range batch {
 		m.ID = max(last+1, time.Now().UnixMicro()) // the clock may stand still, or be set back
-		result, err := tx.ExecContext(ctx, insert, m.ID, m.Kind, m.Name, m.Text, m.At.UnixMilli(), m.Ref)
+		result, err := insert.ExecContext(ctx, m.ID, m.Kind, m.Name, m.Text, m.At.UnixMilli(), m.Ref)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+)
+
+const (
+	readBuffer  = 512 // bytes; larger payloads do not pass through the buffer
+	writeBuffer = 256 // bytes, for the handshake, pongs and close frames
+)
+
+// takenOver is a connection that net/http has given up, in the form in which package
+// websocket takes it: as a ResponseWriter that can be hijacked.
+type takenOver struct {
+	http.ResponseWriter // nil: of its methods, only Hijack works
+	conn                net.Conn
+	buffers             *bufio.ReadWriter
+}
+
+// takeOver takes the connection of a request from net/http. As long as a handler runs,
+// net/http keeps a goroutine and three buffers for the request, 20 KB in all. A WebSocket
+// is open for hours, and needs less. So the handler takes the connection over and returns;
+// a goroutine of our own goes on, with smaller buffers.
+func takeOver(w http.ResponseWriter) (takenOver, error) {
+	conn, buffers, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return takenOver{}, err
+	}
+	if buffers.Reader.Buffered() == 0 { // else frames came right behind the request, and are in the old buffer
+		buffers.Reader = bufio.NewReaderSize(conn, readBuffer)
+	}
+	buffers.Writer = bufio.NewWriterSize(conn, writeBuffer)
+	return takenOver{conn: conn, buffers: buffers}, nil
+}
+
+func (t takenOver) Hijack() (net.Conn, *bufio.ReadWriter, error) { return t.conn, t.buffers, nil }
