@@ -75,7 +75,8 @@ type Client struct {
 	gone chan struct{} // closed when the hub has removed the client
 
 	start     time.Time    // when the connection began
-	lastFrame atomic.Int64 // nanoseconds from start to the last frame: the reader stores it, the hub loads it
+	lastFrame atomic.Int64 // nanoseconds from start to the last frame from the browser: the reader stores it, the hub loads it
+	lastWrite atomic.Int64 // to the last frame that the connection took: the writer stores it, the hub loads it
 }
 
 // serveClient serves one browser from the handshake to the end. Its goroutine becomes
@@ -96,9 +97,8 @@ func serveClient(ctx context.Context, hub *Hub, conn net.Conn, ws *websocket.Con
 	// pings. If a browser floods pings and reads none of the answers, an answer blocks.
 	ws.SetDeadline(time.Now().Add(nameWait))
 
-	// A shutdown ends the wait for a name. (The request's own context is not suitable:
-	// a shutdown does not cancel it, but the first read error cancels it.) Clients
-	// that have joined are the hub's business.
+	// A shutdown ends the wait for a name. (The request's own context ended when the
+	// handler returned.) Clients that have joined are the hub's business.
 	stopWatching := context.AfterFunc(ctx, func() {
 		ws.SetReadDeadline(time.Now())
 		ws.SetWriteDeadline(time.Now().Add(endWait)) // the reader may be writing the answer to a ping
@@ -125,8 +125,7 @@ func serveClient(ctx context.Context, hub *Hub, conn net.Conn, ws *websocket.Con
 
 // The hub calls end when it removes the client. By the given time, the connection is
 // over, whatever the browser does and whatever our goroutines wait for. There is no other
-// deadline for writes: a client that reads nothing fills its queue, or answers no
-// heartbeat, and then the hub removes it.
+// deadline for writes: a client that reads nothing fills its queue, or is inactive.
 func (c *Client) end(by time.Time) {
 	c.endBy = by
 	close(c.gone)
@@ -237,13 +236,13 @@ func (c *Client) tell(err error, ref string) {
 	if ref == "" {
 		c.lastError = time.Now()
 	}
+	frame := frameOf(encode(refusal(err, ref)))
 	if c.name == "" { // the client is not in the room yet, and has no writer
-		c.conn.Write(*frameOf(encode(refusal(err, ref)))) // if this fails, the next receive fails, too
+		c.conn.Write(*frame) // if this fails, the next receive fails, too
 		return
 	}
 	select {
-	case c.hub.answers <- post{c, refusal(err, ref)}:
-	case <-c.gone:
+	case c.hub.answers <- answer{c, frame}:
 	case <-c.hub.done:
 	}
 }
@@ -287,6 +286,7 @@ func (c *Client) writePump() {
 			}
 			return
 		}
+		c.lastWrite.Store(int64(time.Since(c.start)))
 	}
 	c.ws.WriteClose(c.reason.code)
 }

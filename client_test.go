@@ -108,9 +108,8 @@ func TestSlowClientIsDisconnected(t *testing.T) {
 	})
 }
 
-// A client that reads a little now and then never fails at a write deadline. Without an
-// end, a thousand queued frames would keep it for half an hour, and it would go on
-// talking to a room that it has left.
+// A client may read a little now and then. Without an end, its queued frames would keep it
+// for minutes, and it would go on talking to a room that it has left.
 func TestRemovedClientIsGoneWithinSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipes := newPipeListener()
@@ -254,5 +253,57 @@ func TestHugeHeadersFillNeitherMemoryNorLog(t *testing.T) {
 		if most := newServer(nil).MaxHeaderBytes; most <= 0 || most > 16<<10 { // 0 means a megabyte
 			t.Errorf("the server takes headers of %d bytes, want at most 16 KB", most)
 		}
+	})
+}
+
+// A program that reads nothing can send {} all the same. In a quiet room its queue fills
+// only with heartbeats, which would take two hours.
+func TestClientThatOnlySendsIsDisconnected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
+		stalled := startServer(t).joinStalled()
+		go func() {
+			for {
+				if _, err := stalled.ws.Write([]byte("{}")); err != nil {
+					return
+				}
+				time.Sleep(heartbeat)
+			}
+		}()
+		time.Sleep(inactiveAfter + heartbeat + endWait + closeWait)
+		log.contains(t, `msg=disconnected peer=pipe name=stalled why=inactive`)
+		time.Sleep(heartbeat) // until the goroutine notices
+	})
+}
+
+// What everybody receives is in memory once. An answer to one client is not: if it could
+// ask for hundreds of them and read none, a few clients would fill the memory.
+func TestClientThatReadsNoAnswersKeepsOnlyAFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
+		server := startServer(t)
+		stalled := server.joinStalled()
+		for range sendQueue / 2 {
+			if _, err := stalled.ws.Write([]byte(`{"text":"again and again","ref":"r1"}`)); err != nil {
+				break
+			}
+			time.Sleep(2 * batchWait)
+		}
+		time.Sleep(endWait + closeWait)
+		log.contains(t, `msg=disconnected peer=pipe name=stalled why="too slow"`)
+	})
+}
+
+// The deadlines of net/http end with the handler.
+func TestHandshakeWhoseAnswerNobodyReadsEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pipes := newPipeListener()
+		server := serveOn(t, &config{maxClients: 1}, pipes, pipes.dial)
+		if err := openWebSocket(server.dials()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(nameWait)
+		synctest.Wait()
+		server.join("ann") // the only place is free again
 	})
 }

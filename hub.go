@@ -10,9 +10,10 @@ import (
 
 const (
 	heartbeat     = 25 * time.Second // between two heartbeats, which pages answer
-	inactiveAfter = 3 * heartbeat    // a client that sends no frame for this long is removed at the next heartbeat
+	inactiveAfter = 3 * heartbeat    // a client that sends no frame, or takes none, for this long is removed at the next heartbeat
 	endWait       = 2 * time.Second  // for the last frames to a client that was removed, and for its answer
 
+	ownFrames  = 16                    // a client whose queue is longer gets no frame of its own
 	maxPending = 100                   // messages that wait for the store; while there are so many, the hub receives no more
 	batchWait  = 20 * time.Millisecond // from one batch to the next …
 	fullBatch  = 32                    // … but the next one need not wait if so many messages are there
@@ -21,7 +22,10 @@ const (
 	saveWait   = 2 * time.Second       // to save what waits when the server shuts down
 )
 
-var errRefUsed = errors.New("not sent: another text has the same ref")
+var (
+	errRefUsed = errors.New("not sent: another text has the same ref")
+	tooSlow    = closeReason{code: closeTooSlow, text: "too slow"}
+)
 
 // Hub is the room. One goroutine, Run, owns the set of clients and is the only
 // one that touches it. Other goroutines reach the room only through channels.
@@ -34,7 +38,7 @@ type Hub struct {
 	register   chan *Client
 	unregister chan departure
 	posts      chan post
-	answers    chan post // errors from a client's reader to its own browser
+	answers    chan answer // errors from readers
 	sweep      chan time.Time
 	oldest     chan chan time.Time // for health: Run answers with the time of the oldest message that is not saved
 	done       chan struct{}       // closed when Run receives nothing more from other goroutines than the store; they send in a select with it
@@ -61,6 +65,12 @@ type post struct {
 	message Message
 }
 
+// answer is a frame for one client alone.
+type answer struct {
+	client *Client
+	frame  *outFrame
+}
+
 // departure is what a client's read goroutine sends to the hub when it ends.
 type departure struct {
 	client *Client
@@ -73,7 +83,7 @@ func NewHub(store *Store, history []Message) *Hub {
 		register:   make(chan *Client),
 		unregister: make(chan departure),
 		posts:      make(chan post),
-		answers:    make(chan post),
+		answers:    make(chan answer),
 		sweep:      make(chan time.Time),
 		oldest:     make(chan chan time.Time),
 		done:       make(chan struct{}),
@@ -106,8 +116,8 @@ func (h *Hub) Run(ctx context.Context) error {
 		case p := <-nextPost:
 			h.accept(p)
 			h.saveNext()
-		case p := <-h.answers:
-			h.sendTo(p.client, p.message)
+		case a := <-h.answers:
+			h.sendTo(a.client, a.frame)
 		case <-h.batchDue:
 			h.batchDue = nil
 			h.saveNext()
@@ -190,7 +200,7 @@ func (h *Hub) accept(p post) {
 	case waiting.message.Text == p.message.Text:
 		waiting.client = p.client // the older connection may be dead
 	default:
-		h.sendTo(p.client, refusal(errRefUsed, p.message.Ref))
+		h.sendTo(p.client, frameOf(encode(refusal(errRefUsed, p.message.Ref))))
 	}
 }
 
@@ -249,12 +259,12 @@ func (h *Hub) publish(saved []Message) {
 	for i, message := range saved {
 		switch {
 		case message.Text != posts[i].message.Text:
-			h.sendTo(posts[i].client, refusal(errRefUsed, message.Ref))
+			h.sendTo(posts[i].client, frameOf(encode(refusal(errRefUsed, message.Ref))))
 		case message.ID > h.lastID:
 			h.lastID = message.ID
 			fresh = append(fresh, encode(message))
 		default:
-			h.sendTo(posts[i].client, message)
+			h.sendTo(posts[i].client, frameOf(encode(message)))
 		}
 	}
 	if len(fresh) == 0 {
@@ -267,10 +277,16 @@ func (h *Hub) publish(saved []Message) {
 	h.deliver(frameOf(fresh...)) // once, not once for each client
 }
 
-// sendTo queues an element for one client, if it is still in the room.
-func (h *Hub) sendTo(client *Client, element Message) {
-	if h.clients[client] {
-		h.queue(client, frameOf(encode(element)))
+// sendTo queues a frame for one client, if it is still in the room. No other queue has
+// this frame, so its memory counts for this client. That is why a client with a long queue
+// gets none: it would only have to ask, and read nothing.
+func (h *Hub) sendTo(client *Client, frame *outFrame) {
+	switch {
+	case !h.clients[client]:
+	case len(client.send) >= ownFrames:
+		h.remove(client, tooSlow)
+	default:
+		h.queue(client, frame)
 	}
 }
 
@@ -291,7 +307,7 @@ func (h *Hub) queue(client *Client, frame *outFrame) {
 	select {
 	case client.send <- frame:
 	default:
-		h.remove(client, closeReason{code: closeTooSlow, text: "too slow"})
+		h.remove(client, tooSlow)
 	}
 }
 
@@ -310,12 +326,12 @@ func (h *Hub) remove(client *Client, reason closeReason) {
 	}
 }
 
-// removeInactive removes clients whose connections died silently: they have sent
-// no frame for a long time, not even the answer to a heartbeat.
+// removeInactive removes clients whose connections died silently: for a long time, they
+// have sent no frame, not even the answer to a heartbeat, or taken none.
 func (h *Hub) removeInactive(now time.Time) {
 	for client := range h.clients {
-		lastFrame := client.start.Add(time.Duration(client.lastFrame.Load()))
-		if now.Sub(lastFrame) > inactiveAfter {
+		last := min(client.lastFrame.Load(), client.lastWrite.Load())
+		if now.Sub(client.start.Add(time.Duration(last))) > inactiveAfter {
 			h.remove(client, closeReason{code: closePolicy, text: "inactive"})
 		}
 	}

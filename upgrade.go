@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net"
 	"net/http"
+	"time"
 )
 
 const (
@@ -19,16 +20,18 @@ type takenOver struct {
 	buffers             *bufio.ReadWriter
 }
 
-// takeOver takes the connection of a request from net/http. As long as a handler runs,
-// net/http keeps a goroutine and three buffers for the request, 20 KB in all. A WebSocket
-// is open for hours, and needs less. So the handler takes the connection over and returns;
-// a goroutine of our own goes on, with smaller buffers.
+// takeOver takes the connection of a request from net/http. Otherwise package websocket
+// would do so, and keep using net/http's two buffers of 4 KB, and net/http's goroutine
+// would stay in the handler. A WebSocket is open for hours, and needs less. So the handler
+// takes the connection over and returns; a goroutine of our own goes on, with smaller
+// buffers.
 func takeOver(w http.ResponseWriter) (takenOver, error) {
 	conn, buffers, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return takenOver{}, err
 	}
-	if buffers.Reader.Buffered() == 0 { // else frames came right behind the request, and are in the old buffer
+	conn.SetDeadline(time.Now().Add(nameWait)) // those of net/http are gone, and serveClient comes after the handshake
+	if buffers.Reader.Buffered() == 0 {        // else frames came right behind the request, and are in the old buffer
 		buffers.Reader = bufio.NewReaderSize(conn, readBuffer)
 	}
 	buffers.Writer = bufio.NewWriterSize(conn, writeBuffer)
