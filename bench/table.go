@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The titles of the columns.
+const (
+	serverCPU  = "server's CPU, µs for a delivery"
+	p50        = "p50, ms"
+	p99        = "p99, ms"
+	perSecond  = "deliveries/s"
+	lost       = "lost, %"
+	closed     = "closed" // clients that the server closed, without the slow ones
+	slowClosed = "slow clients closed"
+	doubled    = "doubled"
+	reordered  = "out of order"
+	memoryKB   = "KB for an idle client"
+	loadCPU    = "load generator, % of a core"
+)
+
+// columns has them in the order of the table, and says how to print the figures.
+var columns = []struct{ title, format string }{
+	{serverCPU, "%.1f"}, {p50, "%.1f"}, {p99, "%.1f"}, {perSecond, "%.0f"}, {lost, "%.3g"}, {closed, "%.0f"},
+	{slowClosed, "%.0f"}, {doubled, "%.0f"}, {reordered, "%.0f"}, {memoryKB, "%.1f"}, {loadCPU, "%.0f"},
+}
+
+// table collects results by scenario and server.
+type table map[[2]string][]result
+
+func (t table) add(sc scenario, s server, r result) {
+	key := [2]string{sc.name, s.name}
+	t[key] = append(t[key], r)
+}
+
+// print prints the medians as a table in Markdown.
+func (t table) print(w io.Writer, scenarios []scenario, servers []server) {
+	fmt.Fprint(w, "| scenario | server |")
+	for _, c := range columns {
+		fmt.Fprintf(w, " %s |", c.title)
+	}
+	fmt.Fprintf(w, "\n| --- | --- |%s\n", strings.Repeat(" ---: |", len(columns)))
+	for _, sc := range scenarios {
+		for _, s := range servers {
+			printRow(w, sc, s, t[[2]string{sc.name, s.name}])
+		}
+	}
+	fmt.Fprintln(w, "\n⚠ In at least one round, the server lost texts, or closed clients that were not slow. So it did less work than the others.")
+}
+
+func printRow(w io.Writer, sc scenario, s server, results []result) {
+	name := s.name
+	if slices.ContainsFunc(results, func(r result) bool { return r[lost] > 0 || r[closed] > 0 }) {
+		name += " ⚠"
+	}
+	fmt.Fprintf(w, "| %s | %s |", sc.name, name)
+	for _, c := range columns {
+		fmt.Fprintf(w, " %s |", cell(results, c.title, c.format))
+	}
+	fmt.Fprintln(w)
+}
+
+// cell is the median of one figure, or a dash.
+func cell(results []result, title, format string) string {
+	var values []float64
+	for _, r := range results {
+		if value, ok := r[title]; ok {
+			values = append(values, value)
+		}
+	}
+	if len(values) == 0 {
+		return "–"
+	}
+	return fmt.Sprintf(format, median(values))
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	middle := len(values) / 2
+	if len(values)%2 == 1 {
+		return values[middle]
+	}
+	return (values[middle-1] + values[middle]) / 2
+}
+
+// machine says where the figures are measured. The load average tells whether the machine has
+// other work: it should be near zero before a run.
+func machine() string {
+	system, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	load, _ := os.ReadFile("/proc/loadavg")
+	average, _, _ := strings.Cut(string(load), " ")
+	return fmt.Sprintf("%d cores of %s, Linux %s, %s, %s, load average %s before the run", runtime.NumCPU(), cpuModel(),
+		strings.TrimSpace(string(system)), runtime.Version(), time.Now().Format(time.DateOnly), average)
+}
+
+// cpuModel finds the line "model name : …" of the first core.
+func cpuModel() string {
+	cpuinfo, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(cpuinfo)) {
+		if key, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "an unknown model"
+}
