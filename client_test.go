@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -305,5 +306,38 @@ func TestHandshakeWhoseAnswerNobodyReadsEnds(t *testing.T) {
 		time.Sleep(nameWait)
 		synctest.Wait()
 		server.join("ann") // the only place is free again
+	})
+}
+
+// brokenConn is a connection on which every write fails.
+type brokenConn struct {
+	net.Conn
+	closed chan struct{}
+}
+
+func (c brokenConn) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+func (c brokenConn) Close() error              { close(c.closed); return nil }
+
+// The hub knows nothing of the failure yet, and goes on filling the queue.
+func TestFailedWriteEndsTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn := brokenConn{closed: make(chan struct{})}
+		client := bareClient()
+		client.conn = conn
+		ended := make(chan struct{})
+		go func() {
+			client.writePump()
+			close(ended)
+		}()
+		client.send <- frameOf()
+		<-conn.closed // so that the reader ends
+		for range 2 * cap(client.send) {
+			client.send <- frameOf()
+		}
+		close(client.send)
+		<-ended
+		if got, want := client.reason.String(), "cannot write: "+io.ErrClosedPipe.Error(); got != want {
+			t.Errorf("the reason is %q, want %q", got, want)
+		}
 	})
 }

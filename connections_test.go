@@ -2,11 +2,14 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -221,5 +224,50 @@ func TestRateOfNewConnectionsIsLimited(t *testing.T) {
 		if opened := attempt(2 * joinBurst); opened != joinRate {
 			t.Errorf("a second later, %d are opened, want %d", opened, joinRate)
 		}
+	})
+}
+
+func TestRefusedConnectionKeepsNoPlaceOfItsAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pipes := newPipeListener()
+		server := serveOn(t, &config{maxClients: 1, maxPerAddress: 2}, pipes, pipes.dial)
+		ann := server.join("ann")
+		for range 3 {
+			if status := server.handshake("http://chat.localhost"); status != http.StatusServiceUnavailable {
+				t.Errorf("status %d, want 503: the room is full", status)
+			}
+		}
+		ann.leave()
+		synctest.Wait()
+		server.join("bob")
+	})
+}
+
+// hijackableWriter is a ResponseWriter with one end of a pipe.
+type hijackableWriter struct {
+	*httptest.ResponseRecorder
+	conn net.Conn
+}
+
+func (w hijackableWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return w.conn, bufio.NewReadWriter(bufio.NewReader(w.conn), bufio.NewWriter(w.conn)), nil
+}
+
+// While a handler runs, net/http keeps its goroutine and its buffers.
+func TestHandlerReturnsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		browser, conn := net.Pipe()
+		var clients sync.WaitGroup
+		handler := routes(ctx, NewHub(&Store{}, nil), &clients, &config{maxClients: 1})
+		request := httptest.NewRequest("GET", "/ws", nil)
+		start := time.Now()
+		handler.ServeHTTP(hijackableWriter{httptest.NewRecorder(), conn}, request)
+		if took := time.Since(start); took > 0 {
+			t.Errorf("the handler returned after %v, want at once, although nobody reads the answer", took)
+		}
+		go io.Copy(io.Discard, browser)
+		stop()
+		clients.Wait()
 	})
 }

@@ -149,22 +149,41 @@ func TestClientWithoutNameThatFloodsPingsIsDisconnected(t *testing.T) {
 	}
 }
 
-// The header of a frame from the server depends on the size of its payload.
-func TestFramesOfEverySizeArrive(t *testing.T) {
-	for _, size := range []int{2, 125, 126, math.MaxUint16, math.MaxUint16 + 1} {
-		synctest.Test(t, func(t *testing.T) {
-			server := startServer(t)
-			ann := server.join("ann")
-			synctest.Wait()
-			element := strings.Repeat("x", size-len("[]"))
-			for client := range server.hub.clients { // the only one
-				client.send <- frameOf([]byte(element))
-			}
-			if got := <-ann.frames; got != "["+element+"]" {
-				t.Errorf("of %d bytes, %d arrive: %.20s…", size, len(got), got)
-			}
-		})
+// The size has 7, 16 or 64 bits, and the shortest form that holds it (RFC 6455, section 5.2).
+func TestHeaderHasTheShortestForm(t *testing.T) {
+	for size, want := range map[int]string{
+		2:                  "\x81\x02",
+		125:                "\x81\x7d",
+		126:                "\x81\x7e\x00\x7e",
+		math.MaxUint16:     "\x81\x7e\xff\xff",
+		math.MaxUint16 + 1: "\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00",
+	} {
+		element := strings.Repeat("x", size-len("[]"))
+		if got := string(*frameOf([]byte(element))); got != want+"["+element+"]" {
+			t.Errorf("the frame of a payload of %d bytes begins with %.12q, want %q", size, got, want)
+		}
 	}
+}
+
+// A pong comes from the reader, while the writer writes. If it took several calls of Write,
+// a frame could get into the middle of it.
+func TestPongIsWrittenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn := startServer(t).dials()
+		go openWebSocket(conn, frame(fin|ping, strings.Repeat("x", maxControl))...)
+		buffer := make([]byte, 1024)
+		var last int
+		for last == 0 || buffer[0] != fin|0xA { // until the pong; the answer to the handshake comes first
+			n, err := conn.Read(buffer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = n
+		}
+		if want := 2 + maxControl; last != want { // one read from a pipe returns what one call of Write has written
+			t.Errorf("the first write of the pong has %d bytes, want all %d", last, want)
+		}
+	})
 }
 
 // Nothing forbids a program to send its name together with the handshake.

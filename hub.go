@@ -13,7 +13,7 @@ const (
 	inactiveAfter = 3 * heartbeat    // a client that sends no frame, or takes none, for this long is removed at the next heartbeat
 	endWait       = 2 * time.Second  // for the last frames to a client that was removed, and for its answer
 
-	ownFrames  = 16                    // a client whose queue is longer gets no frame of its own
+	ownFrames  = 16                    // that wait for a client when one comes for it alone; else it is removed
 	maxPending = 100                   // messages that wait for the store; while there are so many, the hub receives no more
 	batchWait  = 20 * time.Millisecond // from one batch to the next …
 	fullBatch  = 32                    // … but the next one need not wait if so many messages are there
@@ -22,10 +22,7 @@ const (
 	saveWait   = 2 * time.Second       // to save what waits when the server shuts down
 )
 
-var (
-	errRefUsed = errors.New("not sent: another text has the same ref")
-	tooSlow    = closeReason{code: closeTooSlow, text: "too slow"}
-)
+var errRefUsed = errors.New("not sent: another text has the same ref")
 
 // Hub is the room. One goroutine, Run, owns the set of clients and is the only
 // one that touches it. Other goroutines reach the room only through channels.
@@ -278,15 +275,11 @@ func (h *Hub) publish(saved []Message) {
 }
 
 // sendTo queues a frame for one client, if it is still in the room. No other queue has
-// this frame, so its memory counts for this client. That is why a client with a long queue
-// gets none: it would only have to ask, and read nothing.
+// this frame, so a client that asks for many and reads none would fill the memory. That is
+// why only ownFrames may wait.
 func (h *Hub) sendTo(client *Client, frame *outFrame) {
-	switch {
-	case !h.clients[client]:
-	case len(client.send) >= ownFrames:
-		h.remove(client, tooSlow)
-	default:
-		h.queue(client, frame)
+	if h.clients[client] {
+		h.queue(client, frame, ownFrames)
 	}
 }
 
@@ -294,21 +287,21 @@ func (h *Hub) sendTo(client *Client, frame *outFrame) {
 func (h *Hub) deliver(frame *outFrame) {
 	longest := 0
 	for client := range h.clients {
-		h.queue(client, frame)
+		h.queue(client, frame, cap(client.send))
 		longest = max(longest, len(client.send))
 	}
 	h.stats.longestQueue.Set(int64(longest))
 }
 
-// queue queues the frame for a client. If its queue is full, the client is too slow.
+// queue queues the frame for a client. If most frames wait already, the client is too slow.
 // Waiting for it would stop the whole room, and dropping the frame would leave a gap
 // that nobody notices. So the hub removes it.
-func (h *Hub) queue(client *Client, frame *outFrame) {
-	select {
-	case client.send <- frame:
-	default:
-		h.remove(client, tooSlow)
+func (h *Hub) queue(client *Client, frame *outFrame, most int) {
+	if len(client.send) >= most {
+		h.remove(client, closeReason{code: closeTooSlow, text: "too slow"})
+		return
 	}
+	client.send <- frame // never waits: nobody but the hub fills the queue
 }
 
 // remove closes the client's queue, and so tells its write goroutine that no more

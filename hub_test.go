@@ -294,6 +294,19 @@ func TestReadingClientsStayConnectedDuringBurst(t *testing.T) {
 	}
 }
 
+// Its reader may still have an error for it.
+func TestAnswerToAClientThatHasLeftIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		bob := server.join("bob")
+		gone := bareClient()
+		close(gone.send)
+		server.hub.answers <- answer{gone, frameOf()}
+		bob.says("still here")
+		bob.hears("bob: still here")
+	})
+}
+
 // bareClient is a client without goroutines, and without a connection.
 func bareClient() *Client {
 	return &Client{ws: &websocket.Conn{}, send: make(chan *outFrame, 2), gone: make(chan struct{})}

@@ -47,6 +47,7 @@ func encode[E Message | presence](element E) []byte {
 	return bytes.TrimSuffix(encoded.Bytes(), []byte("\n"))
 }
 
+// encodeAll returns each message as JSON.
 func encodeAll(messages []Message) [][]byte {
 	var encoded [][]byte
 	for _, message := range messages {

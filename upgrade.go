@@ -30,8 +30,9 @@ func takeOver(w http.ResponseWriter) (takenOver, error) {
 	if err != nil {
 		return takenOver{}, err
 	}
-	conn.SetDeadline(time.Now().Add(nameWait)) // those of net/http are gone, and serveClient comes after the handshake
-	if buffers.Reader.Buffered() == 0 {        // else frames came right behind the request, and are in the old buffer
+	// The deadlines of net/http are gone, and serveClient begins after the handshake.
+	conn.SetDeadline(time.Now().Add(nameWait))
+	if buffers.Reader.Buffered() == 0 { // else frames came right behind the request, and are in the old buffer
 		buffers.Reader = bufio.NewReaderSize(conn, readBuffer)
 	}
 	buffers.Writer = bufio.NewWriterSize(conn, writeBuffer)
