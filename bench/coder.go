@@ -37,20 +37,17 @@ func (room *coderRoom) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	room.mu.Lock()
 	room.clients[client] = true
 	room.mu.Unlock()
+	defer func() {
+		room.mu.Lock()
+		delete(room.clients, client)
+		room.mu.Unlock()
+	}()
 
 	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
 	go client.write(ctx)
-	room.read(ctx, client)
-	cancel()
-
-	room.mu.Lock()
-	delete(room.clients, client)
-	room.mu.Unlock()
-}
-
-func (room *coderRoom) read(ctx context.Context, client *coderClient) {
 	for {
-		_, text, err := client.ws.Read(ctx)
+		_, text, err := ws.Read(ctx)
 		if err != nil {
 			return
 		}

@@ -84,7 +84,7 @@ func (c *conn) readMessage() ([]byte, error) {
 		case opcode == opPing:
 			c.write(opPong, payload) // if it fails, the next read does, too
 			c.message = c.message[:start]
-		case opcode != opPong && final:
+		case final:
 			return c.message, nil
 		}
 	}
@@ -93,13 +93,18 @@ func (c *conn) readMessage() ([]byte, error) {
 // readPayload reads the rest of a frame, and appends the payload to c.message. The size is in
 // one byte. If this byte is 126 or 127, the size is in the next two or eight bytes.
 func (c *conn) readPayload(size byte) error {
-	length := [8]byte{7: size}
-	if size >= 126 {
-		bytes := map[byte]int{126: 2, 127: 8}[size]
-		length[7] = 0
-		if _, err := io.ReadFull(c.reader, length[8-bytes:]); err != nil {
-			return err
-		}
+	var length [8]byte
+	next := length[:0]
+	switch size {
+	case 126:
+		next = length[6:]
+	case 127:
+		next = length[:]
+	default:
+		length[7] = size
+	}
+	if _, err := io.ReadFull(c.reader, next); err != nil {
+		return err
 	}
 	start := len(c.message)
 	c.message = append(c.message, make([]byte, binary.BigEndian.Uint64(length[:]))...)

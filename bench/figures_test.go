@@ -8,9 +8,9 @@ import (
 
 func TestTallyCountsWhatCameTwiceOrTooLate(t *testing.T) {
 	tests := []struct {
-		name                         string
-		numbers                      []int
-		received, doubled, reordered int
+		name                      string
+		numbers                   []int
+		fresh, doubled, reordered int
 	}{
 		{"all", []int{0, 1, 2, 3}, 4, 0, 0},
 		{"one lost", []int{0, 1, 3}, 3, 0, 0},
@@ -22,23 +22,25 @@ func TestTallyCountsWhatCameTwiceOrTooLate(t *testing.T) {
 	}
 	for _, test := range tests {
 		tally := newTally(2)
+		fresh := 0
 		for _, number := range test.numbers {
-			tally.add(marker{sender: 1, number: number})
+			if tally.add(marker{sender: 1, number: number}) {
+				fresh++
+			}
 		}
-		if tally.received != test.received || tally.doubled != test.doubled || tally.reordered != test.reordered {
-			t.Errorf("%s: received %d, doubled %d, reordered %d; want %d, %d, %d", test.name,
-				tally.received, tally.doubled, tally.reordered, test.received, test.doubled, test.reordered)
+		if fresh != test.fresh || tally.doubled != test.doubled || tally.reordered != test.reordered {
+			t.Errorf("%s: %d new, doubled %d, reordered %d; want %d, %d, %d", test.name,
+				fresh, tally.doubled, tally.reordered, test.fresh, test.doubled, test.reordered)
 		}
 	}
 }
 
 func TestTallyKeepsSendersApart(t *testing.T) {
 	tally := newTally(2)
-	tally.add(marker{sender: 0, number: 5})
-	tally.add(marker{sender: 1, number: 0})
-	tally.add(marker{sender: 2, number: 0}) // there is no such sender
-	if tally.received != 2 || tally.doubled != 0 || tally.reordered != 0 {
-		t.Errorf("got %+v, want 2 received and nothing else", tally)
+	first := tally.add(marker{sender: 0, number: 5})
+	second := tally.add(marker{sender: 1, number: 0})
+	if !first || !second || tally.doubled != 0 || tally.reordered != 0 {
+		t.Errorf("new: %v and %v, doubled %d, reordered %d; want two new texts", first, second, tally.doubled, tally.reordered)
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"sync"
 
 	"github.com/lxzan/gws"
@@ -16,8 +15,7 @@ type gwsRoom struct {
 }
 
 func serveGWS(addr string) error {
-	room := &gwsRoom{clients: make(map[*gws.Conn]bool)}
-	return gws.NewServer(room, nil).Run(addr)
+	return gws.NewServer(&gwsRoom{clients: make(map[*gws.Conn]bool)}, nil).Run(addr)
 }
 
 func (r *gwsRoom) OnOpen(client *gws.Conn) {
@@ -34,12 +32,31 @@ func (r *gwsRoom) OnClose(client *gws.Conn, _ error) {
 
 func (r *gwsRoom) OnMessage(_ *gws.Conn, message *gws.Message) {
 	defer message.Close()
-	text := bytes.Clone(message.Bytes()) // message.Close takes its bytes back, and the queues may still need them
-	broadcaster := gws.NewBroadcaster(gws.OpcodeText, text)
+	broadcaster := gws.NewBroadcaster(gws.OpcodeText, message.Bytes())
 	defer broadcaster.Close()
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for client := range r.clients {
 		broadcaster.Broadcast(client)
+	}
+}
+
+// floor is the least that a server can do if it writes each text to each client: one plain
+// loop under one lock, without a queue or a deadline. It shows how much of the work is the
+// kernel's. Nobody should run it: one client that reads nothing stops all others. Package gws
+// reads for it; it writes by itself.
+type floor struct{ gwsRoom }
+
+func serveFloor(addr string) error {
+	return gws.NewServer(&floor{gwsRoom{clients: make(map[*gws.Conn]bool)}}, nil).Run(addr)
+}
+
+func (f *floor) OnMessage(_ *gws.Conn, message *gws.Message) {
+	defer message.Close()
+	frame := encodeFrame(opText, 0, message.Bytes())
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for client := range f.clients {
+		client.NetConn().Write(frame)
 	}
 }

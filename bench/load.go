@@ -28,24 +28,12 @@ type load struct {
 	measureUntil time.Duration // and until then, the senders send
 
 	clients []*client
-	senders []*sender
 	reading sync.WaitGroup
 	sending sync.WaitGroup
 	closing atomic.Bool // from now on, we close the connections, and not the server
 
 	delivered atomic.Int64 // different texts that reached clients, without the slow ones
 	latencies latencies    // of those that were due in the measured time
-}
-
-// client is one connection. One goroutine reads it.
-type client struct {
-	conn   *conn
-	slow   bool
-	sender *sender // nil if this client does not speak
-
-	// Only the reader touches these until it has ended.
-	tally  tally
-	closed bool // by the server
 }
 
 func newLoad(sc scenario, s server, addr string, duration time.Duration) *load {
@@ -65,18 +53,18 @@ func (l *load) sleepUntil(t time.Duration) {
 
 // open connects all clients, one after the other.
 func (l *load) open() error {
-	for i := range l.scenario.clients {
-		if err := l.join(i); err != nil {
-			return fmt.Errorf("client %d cannot join: %w", i, err)
+	for id := range l.scenario.clients {
+		if err := l.join(id); err != nil {
+			return fmt.Errorf("client %d cannot join: %w", id, err)
 		}
 	}
 	return nil
 }
 
-// join connects client i. If the server tells clients that they are in the room, join waits
+// join connects a client. If the server tells clients that they are in the room, join waits
 // for that.
-func (l *load) join(i int) error {
-	slow := i >= l.scenario.clients-l.scenario.slow
+func (l *load) join(id int) error {
+	slow := id >= l.scenario.clients-l.scenario.slow
 	var dialer net.Dialer
 	if slow {
 		dialer.Control = smallBuffers
@@ -85,12 +73,10 @@ func (l *load) join(i int) error {
 	if err != nil {
 		return err
 	}
-	c := &client{conn: conn, slow: slow, tally: newTally(l.scenario.senders)}
-	l.clients = append(l.clients, c)
-	if i < l.scenario.senders {
-		c.sender = newSender(l, i, conn)
-		l.senders = append(l.senders, c.sender)
-	}
+	l.clients = append(l.clients, &client{
+		load: l, id: id, conn: conn, slow: slow,
+		wake: make(chan struct{}, 1), tally: newTally(l.scenario.senders),
+	})
 	for _, text := range l.server.join {
 		if err := conn.write(opText, []byte(text)); err != nil {
 			return err
@@ -110,62 +96,32 @@ func (l *load) join(i int) error {
 func (l *load) startReading(slow bool) {
 	for _, c := range l.clients {
 		if c.slow == slow {
-			l.reading.Go(func() { l.read(c) })
+			l.reading.Go(c.read)
 		}
 	}
 }
 
-// startSending starts the senders. If the server stops reading, a sender would wait for it for
-// ever; the deadline ends that.
+// startSending lets the first clients speak. If the server stops reading, a sender would wait
+// for it for ever; the deadline ends that.
 func (l *load) startSending() {
-	for _, s := range l.senders {
-		s.conn.SetWriteDeadline(l.start.Add(l.measureUntil + drainWait))
-		l.sending.Go(s.run)
-	}
-}
-
-// read reads one client's connection until it ends.
-func (l *load) read(c *client) {
-	for {
-		message, err := c.conn.readMessage()
-		if err != nil {
-			c.closed = !l.closing.Load()
-			c.conn.Close()
-			return
+	for _, c := range l.clients[:l.scenario.senders] {
+		c.conn.SetWriteDeadline(l.start.Add(l.measureUntil + drainWait))
+		if l.scenario.rate > 0 {
+			l.sending.Go(c.sendAtRate)
+		} else {
+			l.sending.Go(c.flood)
 		}
-		if l.server.heartbeat != "" && string(message) == l.server.heartbeat {
-			c.conn.write(opText, []byte(l.server.answer)) // if it fails, the next read does, too
-			continue
-		}
-		now := l.now()
-		for m := range markers(message) {
-			l.receive(c, m, now)
-		}
-	}
-}
-
-// receive counts a text that has reached a client.
-func (l *load) receive(c *client, m marker, now time.Duration) {
-	if !c.tally.add(m) || c.slow {
-		return
-	}
-	l.delivered.Add(1)
-	if m.due >= l.measureFrom {
-		l.latencies.add(now - m.due)
-	}
-	if c.sender != nil && c.sender.id == m.sender {
-		c.sender.isBack(m.number)
 	}
 }
 
 // expected returns how many deliveries there are if nothing is lost. The senders must have
 // ended.
-func (l *load) expected() int {
+func (l *load) expected() int64 {
 	sent := 0
-	for _, s := range l.senders {
-		sent += s.sent
+	for _, c := range l.clients {
+		sent += c.sent
 	}
-	return sent * (l.scenario.clients - l.scenario.slow)
+	return int64(sent * (l.scenario.clients - l.scenario.slow))
 }
 
 // drain waits for the texts that are still on their way.
@@ -173,7 +129,7 @@ func (l *load) drain() {
 	last, lastChange := l.delivered.Load(), l.now()
 	for end := l.now() + drainWait; l.now() < end; time.Sleep(20 * time.Millisecond) {
 		delivered := l.delivered.Load()
-		if delivered == int64(l.expected()) || l.now()-lastChange > quiet {
+		if delivered == l.expected() || l.now()-lastChange > quiet {
 			break
 		}
 		if delivered != last {

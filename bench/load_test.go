@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"io"
 	"net"
 	"os"
@@ -136,7 +138,7 @@ func TestFloodGoesOnAfterLosses(t *testing.T) {
 			r.sendToAll(text)
 		}
 	})
-	if sent := l.senders[0].sent; sent < 100 {
+	if sent := l.clients[0].sent; sent < 100 {
 		t.Errorf("%d texts sent, want many more: the sender waits for lost texts", sent)
 	}
 }
@@ -148,7 +150,7 @@ func TestLateTextsHaveTheTimeAtWhichTheyWereDue(t *testing.T) {
 	l := newLoad(scenario{senders: 1, rate: 10, size: 100}, server{say: "%s"}, "", time.Millisecond)
 	l.start = time.Now().Add(-l.measureUntil + 100*time.Millisecond)
 	go func() {
-		newSender(l, 0, &conn{Conn: ours}).run()
+		(&client{load: l, conn: &conn{Conn: ours}}).sendAtRate()
 		ours.Close()
 	}()
 	sent, _ := io.ReadAll(theirs)
@@ -172,5 +174,37 @@ func TestWhatSlowClientsMissIsNotLost(t *testing.T) {
 	})
 	if r[lost] != 0 || r[closed] != 0 || r[slowClosed] != 1 {
 		t.Errorf("lost %v %%, closed %v, slow clients closed %v; want 0, 0, 1", r[lost], r[closed], r[slowClosed])
+	}
+}
+
+// TestWhatSlowClientsHoldUpIsLost: the server writes every text to the slow client before it
+// writes it to the other one. The slow client's buffers fill up, and from then on nobody gets
+// anything, until the slow client reads again. That is too late.
+func TestWhatSlowClientsHoldUpIsLost(t *testing.T) {
+	t.Parallel()
+	sc := scenario{clients: 2, senders: 1, rate: 200, size: 100, slow: 1}
+	big := make([]byte, 1<<20)
+	r, _ := measureBadRoom(t, sc, 300*time.Millisecond, func(r *badRoom, n int, text []byte) {
+		r.clients[1].WriteMessage(gws.OpcodeBinary, big)
+		r.clients[0].WriteMessage(gws.OpcodeText, text)
+	})
+	if r[lost] < 50 {
+		t.Errorf("lost %v %%, want most of the texts", r[lost])
+	}
+}
+
+// TestHeartbeatAmongTextsIsAnswered: when centrifuge has much to send, a heartbeat shares a
+// message with texts. It closes the connection of a client that does not answer.
+func TestHeartbeatAmongTextsIsAnswered(t *testing.T) {
+	sent := slices.Concat(
+		encodeFrame(opText, 0, []byte("text\n{}\ntext")),
+		encodeFrame(opText, 0, []byte("{}")),
+		encodeFrame(opText, 0, []byte(`{"data":{}}`)))
+	ours, theirs := net.Pipe()
+	l := newLoad(scenario{}, server{heartbeat: "{}", answer: "answer"}, "", 0)
+	go (&client{load: l, conn: &conn{Conn: ours, reader: bufio.NewReader(bytes.NewReader(sent))}}).read()
+	answers, _ := io.ReadAll(theirs)
+	if got := bytes.Count(answers, []byte("answer")); got != 2 {
+		t.Errorf("%d answers, want 2", got)
 	}
 }

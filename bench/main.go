@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -44,7 +45,7 @@ func main() {
 		log.Fatal("-rounds and -time must be more than 0, and there are no other arguments")
 	}
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl+C ends the program at once
 	if err := run(ctx, c); err != nil {
 		log.Fatal(err)
@@ -71,7 +72,7 @@ func choose[T any](items []T, names string, name func(T) string) ([]T, error) {
 // run builds the servers, measures them, and prints the table. What it builds is in a temporary
 // directory, so nothing is left in the project.
 func run(ctx context.Context, c config) error {
-	machine := machine()
+	machine := machine() // before the load: it has the load average
 	dir, err := os.MkdirTemp("", "chat-bench-")
 	if err != nil {
 		return fmt.Errorf("make a temporary directory: %w", err)

@@ -28,10 +28,11 @@ func measure(ctx context.Context, sc scenario, s server, dir string, duration ti
 	}
 	defer p.stop()
 	l := newLoad(sc, s, p.addr, duration)
+	pid := p.cmd.Process.Pid
 	if sc.senders == 0 {
-		return l.measureMemory(p.pid)
+		return l.measureMemory(pid)
 	}
-	return l.measure(p.pid)
+	return l.measure(pid)
 }
 
 // findLimit raises the rate until the server does not keep up. It returns the result at the
@@ -45,7 +46,7 @@ func findLimit(ctx context.Context, sc scenario, s server, dir string, duration 
 		if err != nil {
 			return nil, fmt.Errorf("with %.0f texts/s: %w", rate, err)
 		}
-		if r[lost] > 0 || r[closed] > 0 || r[p99] > maxP99 {
+		if latency, found := r[p99]; !found || latency > maxP99 || r[lost] > 0 || r[closed] > 0 {
 			break
 		}
 		best = r
@@ -53,7 +54,7 @@ func findLimit(ctx context.Context, sc scenario, s server, dir string, duration 
 	return best, nil
 }
 
-// measureMemory measures what clients cost that do nothing.
+// measureMemory measures how much memory the server needs for clients that do nothing.
 func (l *load) measureMemory(pid int) (result, error) {
 	defer l.close()
 	before, err := memory(pid)
@@ -92,12 +93,14 @@ func (l *load) measure(pid int) (result, error) {
 
 	l.sending.Wait()
 	l.drain()
+	r := l.traffic(before, after)
 	if l.scenario.slow > 0 {
-		l.startReading(true)
+		l.startReading(true) // a server that waited for the slow clients now goes on, too late
 		time.Sleep(slowTime)
 	}
-	l.close() // now the readers have ended, and the tallies are ours
-	return l.result(before, after), nil
+	l.close() // now the readers have ended, and what they counted is ours
+	l.addFaults(r)
+	return r, nil
 }
 
 // sample is the state at one moment. The difference of two samples is what happened between.
@@ -117,32 +120,15 @@ func (l *load) sample(pid int) (sample, error) {
 	return sample{at: l.now(), delivered: l.delivered.Load(), serverCPU: theirs, loadCPU: ours}, err
 }
 
-// result counts what all clients have received, and what it cost between the two samples.
-func (l *load) result(before, after sample) result {
-	r := result{closed: 0, doubled: 0, reordered: 0}
-	if l.scenario.slow > 0 {
-		r[slowClosed] = 0
-	}
-	received := 0
-	for _, c := range l.clients {
-		switch {
-		case c.slow && c.closed:
-			r[slowClosed]++
-		case c.closed:
-			r[closed]++
-		}
-		if !c.slow {
-			received += c.tally.received
-			r[doubled] += float64(c.tally.doubled)
-			r[reordered] += float64(c.tally.reordered)
-		}
-	}
-	r[lost] = 100 * float64(l.expected()-received) / float64(l.expected())
-
+// traffic is what reached the clients, and what it cost between the two samples.
+func (l *load) traffic(before, after sample) result {
 	seconds := (after.at - before.at).Seconds()
 	delivered := float64(after.delivered - before.delivered)
-	r[perSecond] = delivered / seconds
-	r[loadCPU] = 100 * (after.loadCPU - before.loadCPU).Seconds() / seconds
+	r := result{
+		lost:      100 * float64(l.expected()-l.delivered.Load()) / float64(l.expected()),
+		perSecond: delivered / seconds,
+		loadCPU:   100 * (after.loadCPU - before.loadCPU).Seconds() / seconds,
+	}
 	if delivered > 0 {
 		r[serverCPU] = float64((after.serverCPU - before.serverCPU).Microseconds()) / delivered
 	}
@@ -152,4 +138,24 @@ func (l *load) result(before, after sample) result {
 		}
 	}
 	return r
+}
+
+// addFaults adds what the clients noticed. Of slow clients, it counts only the closed ones.
+func (l *load) addFaults(r result) {
+	r[closed], r[doubled], r[reordered] = 0, 0, 0
+	if l.scenario.slow > 0 {
+		r[slowClosed] = 0
+	}
+	for _, c := range l.clients {
+		switch {
+		case c.slow && c.closed:
+			r[slowClosed]++
+		case c.closed:
+			r[closed]++
+		}
+		if !c.slow {
+			r[doubled] += float64(c.tally.doubled)
+			r[reordered] += float64(c.tally.reordered)
+		}
+	}
 }

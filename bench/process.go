@@ -8,22 +8,18 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
-const (
-	startWait = 10 * time.Second // for a server to listen
-	stopWait  = 10 * time.Second // for a server to end before it is killed
-)
+const startWait = 10 * time.Second // for a server to listen
 
 // process is a server that runs.
 type process struct {
 	addr string
-	pid  int
-	stop func()
+	cmd  *exec.Cmd
 }
 
 // startServer starts a server, and returns when it listens.
@@ -32,24 +28,23 @@ func startServer(ctx context.Context, s server, dir string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
 	args := s.command(dir, addr)
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = stopWait
-	if err := cmd.Start(); err != nil {
-		cancel()
+	p := &process{addr, exec.CommandContext(ctx, args[0], args[1:]...)}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // if this program is killed, so is the server
+	if err := p.cmd.Start(); err != nil {
 		return nil, err
-	}
-	stop := func() {
-		cancel()
-		cmd.Wait() // its error is that of the signal
 	}
 	if err := waitUntilListening(addr); err != nil {
-		stop()
+		p.stop()
 		return nil, err
 	}
-	return &process{addr: addr, pid: cmd.Process.Pid, stop: stop}, nil
+	return p, nil
+}
+
+// stop kills the server: it has nothing to save that anybody needs.
+func (p *process) stop() {
+	p.cmd.Process.Kill()
+	p.cmd.Wait() // its error says that the server was killed
 }
 
 // nextPort is where freeAddr looks next. The kernel takes ports from 32768 on for outgoing
@@ -81,7 +76,7 @@ func waitUntilListening(addr string) error {
 
 // cpuTime returns how much CPU time a process has used, for its own code and in the kernel.
 func cpuTime(pid int) (time.Duration, error) {
-	stat, err := os.ReadFile(procFile(pid, "stat"))
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, fmt.Errorf("read the CPU time: %w", err)
 	}
@@ -97,14 +92,10 @@ func cpuTime(pid int) (time.Duration, error) {
 // memory returns how many bytes of a process are in RAM. Socket buffers are not among them:
 // they belong to the kernel.
 func memory(pid int) (int, error) {
-	statm, err := os.ReadFile(procFile(pid, "statm"))
+	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
 		return 0, fmt.Errorf("read the memory: %w", err)
 	}
 	pages, err := strconv.Atoi(strings.Fields(string(statm))[1])
 	return pages * os.Getpagesize(), err
-}
-
-func procFile(pid int, name string) string {
-	return filepath.Join("/proc", strconv.Itoa(pid), name)
 }

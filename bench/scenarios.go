@@ -24,5 +24,5 @@ var scenarios = []scenario{
 	{name: "idle", clients: 5000},
 	// Slow is longer, because the kernel's buffers must be full before the server notices.
 	{name: "slow", clients: 200, senders: 10, rate: 200, size: 400, slow: 20, longer: 3},
-	{name: "limit", clients: 100, senders: 10, size: 100, rates: []float64{1000, 2000, 4000, 8000, 16000}},
+	{name: "limit", clients: 100, senders: 10, size: 100, rates: []float64{1000, 2000, 4000, 8000, 12000, 16000, 20000}},
 }

@@ -42,21 +42,16 @@ var servers = []server{
 
 // build builds the two servers that are programs of their own into the directory dir.
 func build(ctx context.Context, dir string) error {
-	const gorilla = "github.com/gorilla/websocket/examples/chat" // go.mod has its version
-	if err := goBuild(ctx, "..", filepath.Join(dir, "chat"), "."); err != nil {
-		return fmt.Errorf("build this project's server: %w", err)
-	}
-	if err := goBuild(ctx, ".", filepath.Join(dir, "gorilla"), gorilla); err != nil {
-		return fmt.Errorf("build gorilla's chat example: %w", err)
+	chat := exec.CommandContext(ctx, "go", "build", "-C", "..", "-o", filepath.Join(dir, "chat"), ".")
+	gorilla := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, "gorilla"),
+		"github.com/gorilla/websocket/examples/chat") // go.mod has its version
+	for _, cmd := range []*exec.Cmd{chat, gorilla} {
+		cmd.Stderr = os.Stderr
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("%v: %w", cmd, err)
+		}
 	}
 	return nil
-}
-
-func goBuild(ctx context.Context, from, to, pkg string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", to, pkg)
-	cmd.Dir = from
-	cmd.Stderr = os.Stderr
-	return cmd.Run()
 }
 
 // command is how to start the server. The directory has what build has built.

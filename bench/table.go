@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -48,18 +49,17 @@ func (t table) print(w io.Writer, scenarios []scenario, servers []server) {
 	fmt.Fprintf(w, "\n| --- | --- |%s\n", strings.Repeat(" ---: |", len(columns)))
 	for _, sc := range scenarios {
 		for _, s := range servers {
-			printRow(w, sc, s, t[[2]string{sc.name, s.name}])
+			printRow(w, sc.name, s.name, t[[2]string{sc.name, s.name}])
 		}
 	}
 	fmt.Fprintln(w, "\n⚠ In at least one round, the server lost texts, or closed clients that were not slow. So it did less work than the others.")
 }
 
-func printRow(w io.Writer, sc scenario, s server, results []result) {
-	name := s.name
+func printRow(w io.Writer, scenario, server string, results []result) {
 	if slices.ContainsFunc(results, func(r result) bool { return r[lost] > 0 || r[closed] > 0 }) {
-		name += " ⚠"
+		server += " ⚠"
 	}
-	fmt.Fprintf(w, "| %s | %s |", sc.name, name)
+	fmt.Fprintf(w, "| %s | %s |", scenario, server)
 	for _, c := range columns {
 		fmt.Fprintf(w, " %s |", cell(results, c.title, c.format))
 	}
@@ -92,20 +92,13 @@ func median(values []float64) float64 {
 // machine says where the figures are measured. The load average tells whether the machine has
 // other work: it should be near zero before a run.
 func machine() string {
-	system, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	model := "an unknown model"
+	cpuinfo, _ := os.ReadFile("/proc/cpuinfo")
+	if found := regexp.MustCompile(`model name\s*: (.*)`).FindSubmatch(cpuinfo); found != nil {
+		model = string(found[1])
+	}
 	load, _ := os.ReadFile("/proc/loadavg")
 	average, _, _ := strings.Cut(string(load), " ")
-	return fmt.Sprintf("%d cores of %s, Linux %s, %s, %s, load average %s before the run", runtime.NumCPU(), cpuModel(),
-		strings.TrimSpace(string(system)), runtime.Version(), time.Now().Format(time.DateOnly), average)
-}
-
-// cpuModel finds the line "model name : …" of the first core.
-func cpuModel() string {
-	cpuinfo, _ := os.ReadFile("/proc/cpuinfo")
-	for line := range strings.Lines(string(cpuinfo)) {
-		if key, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(key) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "an unknown model"
+	return fmt.Sprintf("%d cores of %s, %s, %s, load average %s before the run",
+		runtime.NumCPU(), model, runtime.Version(), time.Now().Format(time.DateOnly), average)
 }

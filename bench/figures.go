@@ -5,6 +5,34 @@ import (
 	"time"
 )
 
+// tally is what one client has received. Each sender's texts have numbers without gaps, so the
+// tally knows each text that came twice, or that came too late.
+type tally struct {
+	seen      [][]bool // by sender and number
+	doubled   int      // texts that were there already
+	reordered int      // texts that came after a later one of the same sender
+}
+
+func newTally(senders int) tally {
+	return tally{seen: make([][]bool, senders)}
+}
+
+// add counts a text, and reports whether it is new.
+func (t *tally) add(m marker) bool {
+	seen := &t.seen[m.sender]
+	switch missing := m.number + 1 - len(*seen); {
+	case missing > 0: // the newest text of this sender so far
+		*seen = append(*seen, make([]bool, missing)...)
+	case (*seen)[m.number]:
+		t.doubled++
+		return false
+	default:
+		t.reordered++
+	}
+	(*seen)[m.number] = true
+	return true
+}
+
 const (
 	latencyStep = 100 * time.Microsecond
 	maxLatency  = 20 * time.Second
