@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// This file limits the number of connections: of all of them, of those from one
-// address, and of new ones in a second.
+// This file limits connections: how many there are, how many of them come from one
+// address, and how many new ones begin in a second.
 
 // connectionMargin is how many connections may be open in addition to maxClients:
 // for pages that load, for older messages, and for /healthz.

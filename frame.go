@@ -11,10 +11,10 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// This file reads what a browser sends, frame by frame (RFC 6455, section 5).
-// websocket.Message.Receive would be shorter, but it answers pings before anyone
-// can count them, returns each fragment as if it were a message, and accepts
-// frames that the RFC forbids.
+// This file makes the frames to browsers, and reads those from browsers (RFC 6455,
+// section 5). To read, websocket.Message.Receive would be shorter, but it answers
+// pings before anyone can count them, returns each fragment as if it were a message,
+// and accepts frames that the RFC forbids.
 
 const (
 	maxMessage = 32 << 10              // bytes in one message from a browser
