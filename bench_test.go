@@ -17,13 +17,13 @@ import (
 	"time"
 )
 
-// What the program costs. The clients of these benchmarks share the machine with it:
+// These benchmarks measure what the program costs. Their clients share the machine with it:
 //
 //	go test -run - -bench . .
 
 // BenchmarkBroadcast measures what it costs to deliver a message to everyone, when one
-// message comes at a time, and when as many come as fit into a batch. The processor time is
-// that of both sides, the hub and its clients.
+// message comes at a time, and when as many come as fit into a batch. The CPU time is that of
+// both sides, the server and its clients.
 func BenchmarkBroadcast(b *testing.B) {
 	captureLog(b) // keeps the log out of the results
 	for _, people := range []int{10, 100, 1000} {
@@ -48,7 +48,7 @@ func BenchmarkBroadcast(b *testing.B) {
 	}
 }
 
-// BenchmarkStalled measures how long a message takes to a hundred people, without and with
+// BenchmarkStalled measures how long a message takes to reach a hundred people, without and with
 // a client that reads nothing.
 func BenchmarkStalled(b *testing.B) {
 	captureLog(b)
@@ -84,7 +84,7 @@ func BenchmarkJoin(b *testing.B) {
 	}
 }
 
-// fillRoom lets so many people join.
+// fillRoom lets this many people join.
 func (s *testServer) fillRoom(people int) (room []*browser) {
 	s.t.Helper()
 	for person := range people {
@@ -93,7 +93,7 @@ func (s *testServer) fillRoom(people int) (room []*browser) {
 	return room
 }
 
-// processorTime returns how long the processors have worked for this process.
+// processorTime returns how much CPU time this process has used.
 func processorTime(t testing.TB) time.Duration {
 	t.Helper()
 	var usage syscall.Rusage

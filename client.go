@@ -62,9 +62,12 @@ type Client struct {
 	ws   *websocket.Conn // on conn: it reads frames, and writes pongs and close frames
 	send chan *outFrame  // frames on their way to the browser; only the hub sends on it, so only the hub closes it
 
-	reason closeReason // the hub sets both before it closes send; after that close, the reader and the writer may use them
-	endBy  time.Time   // by which everything must be over
-	name   string      // set before the client joins the room
+	// The hub sets reason and endBy before it closes send. Afterwards, the reader and the
+	// writer may use them.
+	reason closeReason
+	endBy  time.Time // when the connection must have ended
+
+	name string // set before the client joins the room
 
 	// Only the read goroutine touches these.
 	received  int // messages
@@ -76,7 +79,7 @@ type Client struct {
 
 	start     time.Time    // when the connection began
 	lastFrame atomic.Int64 // nanoseconds from start to the last frame from the browser: the reader stores it, the hub loads it
-	lastWrite atomic.Int64 // to the last frame that the connection took: the writer stores it, the hub loads it
+	lastWrite atomic.Int64 // the same for the last frame that the connection took; the writer stores it
 }
 
 // serveClient serves one browser from the handshake to the end. Its goroutine becomes
@@ -123,9 +126,10 @@ func serveClient(ctx context.Context, hub *Hub, conn net.Conn, ws *websocket.Con
 	}
 }
 
-// The hub calls end when it removes the client. By the given time, the connection is
-// over, whatever the browser does and whatever our goroutines wait for. There is no other
-// deadline for writes: a client that reads nothing fills its queue, or is inactive.
+// The hub calls end when it removes the client. By the given time, the connection has
+// ended, whatever the browser does and whatever our goroutines wait for. In the room there is
+// no other deadline for writes: if a client reads nothing, its queue becomes full, or the hub
+// finds it inactive.
 func (c *Client) end(by time.Time) {
 	c.endBy = by
 	close(c.gone)

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// This test checks by ending. A testing/synctest bubble waits for all its goroutines:
-// if one of them never ends, the test fails.
+// A testing/synctest bubble waits for all its goroutines: if one of them never ends, the test
+// fails, even without a check of its own.
 func TestNoGoroutineOutlivesItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
@@ -109,8 +109,9 @@ func TestSlowClientIsDisconnected(t *testing.T) {
 	})
 }
 
-// A client may read a little now and then. Without an end, its queued frames would keep it
-// for minutes, and it would go on talking to a room that it has left.
+// A client may read a little now and then. Without the deadline of Client.end, the
+// queued frames would keep its connection open for minutes, and it would go on talking to a
+// room that it has left.
 func TestRemovedClientIsGoneWithinSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipes := newPipeListener()
@@ -295,7 +296,7 @@ func TestClientThatReadsNoAnswersKeepsOnlyAFew(t *testing.T) {
 	})
 }
 
-// The deadlines of net/http end with the handler.
+// Hijack clears the deadlines of net/http, so takeOver sets one for the handshake.
 func TestHandshakeWhoseAnswerNobodyReadsEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipes := newPipeListener()

@@ -16,8 +16,8 @@ import (
 // for pages that load, for older messages, and for /healthz.
 const connectionMargin = 128
 
-// A new client may say several things at once, and a program that connects anew each time
-// could go on like that. So the rate of new connections to /ws has a limit, too.
+// A new client may say several things at once. A program that reconnects again and again
+// could do so without end. So new connections to /ws have a rate limit, too.
 const (
 	joinRate  = 100 // a second
 	joinBurst = 200 // at once, after a pause: a room that comes back after a restart
@@ -25,9 +25,9 @@ const (
 
 // limitedListener limits the number of open connections, whatever they do. Accept
 // does not wait for one to end, because then nobody could ask /healthz any more. If
-// there are too many, the connection makes room that has been in its state for the
-// longest time: it is new and sends nothing, or sends its request slowly, or reads
-// its answer slowly, or is idle. WebSockets stay: -max-clients limits their number,
+// there are too many, the connection that has been in its state for the longest time
+// makes room: it is new and sends nothing, or sends its request slowly, or reads its
+// answer slowly, or is idle. WebSockets stay: -max-clients limits their number,
 // so there is always another connection that can go.
 type limitedListener struct {
 	net.Listener
@@ -71,7 +71,7 @@ func (l *limitedListener) connState(conn net.Conn, state http.ConnState) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forget(c)
-	if !c.closed && state != http.StateHijacked { // a WebSocket
+	if !c.closed && state != http.StateHijacked { // a hijacked connection is a WebSocket
 		c.element = l.other.PushBack(c)
 	}
 }
@@ -116,8 +116,8 @@ func (c *limitedConn) CloseWrite() error {
 	return nil // a connection of a test
 }
 
-// clientAddress lets the rest of the program see the address of the browser where
-// net/http has that of the platform's proxy. The proxy sends it in a header. Use
+// clientAddress replaces the address of the platform's proxy in each request with
+// that of the browser, which the proxy sends in a header. Use
 // only a header that the proxy sets itself, and only behind that proxy: anybody
 // else can send any header.
 func clientAddress(header string, next http.Handler) http.Handler {
@@ -168,8 +168,8 @@ func (l *addressLimit) leave(remoteAddr string) {
 	}
 }
 
-// networkOf returns what one person is likely to have: a single IPv4 address, or
-// the 64 bits of an IPv6 address that a provider gives to a customer.
+// networkOf returns the network that one person is likely to have: a single IPv4
+// address, or the first 64 bits of an IPv6 address, which a provider gives to a customer.
 func networkOf(remoteAddr string) netip.Prefix {
 	addr, err := netip.ParseAddr(remoteAddr) // from a header
 	if err != nil {

@@ -200,8 +200,8 @@ func TestAddressGetsItsPlaceBack(t *testing.T) {
 	}
 }
 
-// A new connection may say several things at once. So a program that connects anew again
-// and again needs a limit too.
+// A new client may say several things at once. So a program that reconnects again and again
+// needs a limit, too.
 func TestRateOfNewConnectionsIsLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startLimitedServer(t)

@@ -145,7 +145,7 @@ func (c *Client) nextFrame() (inFrame, error) {
 		f.tooFast = true
 		select {
 		case <-time.After(floodWait * time.Duration(1+f.size/2048)): // large ones take longer to parse
-		case <-c.gone: // the same holds for the deadlines that the hub sets
+		case <-c.gone: // the hub's read deadline does not stop us either while frames are in the buffer
 			return f, os.ErrDeadlineExceeded
 		case <-c.hub.done:
 			return f, os.ErrDeadlineExceeded

@@ -100,9 +100,9 @@ func TestPingFloodIsThrottled(t *testing.T) {
 	})
 }
 
-// A deadline stops reads from the connection, and not from the server's buffer, which
+// A deadline stops reads from the connection, but not from the server's buffer, which
 // holds dozens of small frames.
-func TestFloodInTheBufferOutlivesNoDeadline(t *testing.T) {
+func TestDeadlineEndsFloodInTheBuffer(t *testing.T) {
 	pongs := bytes.Repeat(frame(fin|0xA, ""), 10_000)
 	flood := func(server *testServer) *browser {
 		b := server.open()
@@ -167,7 +167,7 @@ func TestHeaderHasTheShortestForm(t *testing.T) {
 
 // A pong comes from the reader, while the writer writes. If it took several calls of Write,
 // a frame could get into the middle of it.
-func TestPongIsWrittenAtOnce(t *testing.T) {
+func TestPongIsOneWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn := startServer(t).dials()
 		go openWebSocket(conn, frame(fin|ping, strings.Repeat("x", maxControl))...)
@@ -186,7 +186,7 @@ func TestPongIsWrittenAtOnce(t *testing.T) {
 	})
 }
 
-// Nothing forbids a program to send its name together with the handshake.
+// A program may send its name together with the handshake.
 func TestFramesRightBehindTheHandshakeAreRead(t *testing.T) {
 	log := captureLog(t)
 	synctest.Test(t, func(t *testing.T) {

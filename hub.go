@@ -13,7 +13,7 @@ const (
 	inactiveAfter = 3 * heartbeat    // a client that sends no frame, or takes none, for this long is removed at the next heartbeat
 	endWait       = 2 * time.Second  // for the last frames to a client that was removed, and for its answer
 
-	ownFrames  = 16                    // that wait for a client when one comes for it alone; else it is removed
+	ownFrames  = 16                    // a client with so many waiting frames is removed if another one comes for it alone
 	maxPending = 100                   // messages that wait for the store; while there are so many, the hub receives no more
 	batchWait  = 20 * time.Millisecond // from one batch to the next …
 	fullBatch  = 32                    // … but the next one need not wait if so many messages are there
@@ -181,8 +181,8 @@ func (h *Hub) encodedHistory() *outFrame {
 	return h.historyFrame
 }
 
-// accept puts a message where the next batch collects, unless its sender repeats one that
-// waits already: pages repeat a message if no answer comes.
+// accept adds a message to the next batch, unless its sender repeats one that waits already:
+// pages repeat a message if no answer comes.
 func (h *Hub) accept(p post) {
 	if p.client != nil && !h.clients[p.client] {
 		return // the hub has removed the client: its page will repeat the message
@@ -276,7 +276,7 @@ func (h *Hub) publish(saved []Message) {
 
 // sendTo queues a frame for one client, if it is still in the room. No other queue has
 // this frame, so a client that asks for many and reads none would fill the memory. That is
-// why only ownFrames may wait.
+// why the client is removed if ownFrames frames wait already.
 func (h *Hub) sendTo(client *Client, frame *outFrame) {
 	if h.clients[client] {
 		h.queue(client, frame, ownFrames)
@@ -293,9 +293,9 @@ func (h *Hub) deliver(frame *outFrame) {
 	h.stats.longestQueue.Set(int64(longest))
 }
 
-// queue queues the frame for a client. If most frames wait already, the client is too slow.
-// Waiting for it would stop the whole room, and dropping the frame would leave a gap
-// that nobody notices. So the hub removes it.
+// queue queues the frame for a client. The limit is most: a client for which so many frames
+// wait already is too slow. Waiting for it would stop the whole room, and dropping the frame
+// would leave a gap that nobody notices. So the hub removes it.
 func (h *Hub) queue(client *Client, frame *outFrame, most int) {
 	if len(client.send) >= most {
 		h.remove(client, closeReason{code: closeTooSlow, text: "too slow"})
@@ -319,8 +319,8 @@ func (h *Hub) remove(client *Client, reason closeReason) {
 	}
 }
 
-// removeInactive removes clients whose connections died silently: for a long time, they
-// have sent no frame, not even the answer to a heartbeat, or taken none.
+// removeInactive removes clients whose connections died silently: for longer than inactiveAfter,
+// they have sent no frame, not even the answer to a heartbeat, or have taken none.
 func (h *Hub) removeInactive(now time.Time) {
 	for client := range h.clients {
 		last := min(client.lastFrame.Load(), client.lastWrite.Load())

@@ -12,8 +12,8 @@ const (
 	writeBuffer = 256 // bytes, for the handshake, pongs and close frames
 )
 
-// takenOver is a connection that net/http has given up, in the form in which package
-// websocket takes it: as a ResponseWriter that can be hijacked.
+// takenOver is a connection that takeOver has taken from net/http. Package websocket takes
+// connections only from a ResponseWriter that it can hijack, so takenOver is one.
 type takenOver struct {
 	http.ResponseWriter // nil: of its methods, only Hijack works
 	conn                net.Conn
@@ -30,7 +30,8 @@ func takeOver(w http.ResponseWriter) (takenOver, error) {
 	if err != nil {
 		return takenOver{}, err
 	}
-	// The deadlines of net/http are gone, and serveClient begins after the handshake.
+	// This deadline is for the handshake: Hijack has cleared those of net/http, and
+	// serveClient sets its own only afterwards.
 	conn.SetDeadline(time.Now().Add(nameWait))
 	if buffers.Reader.Buffered() == 0 { // else frames came right behind the request, and are in the old buffer
 		buffers.Reader = bufio.NewReaderSize(conn, readBuffer)

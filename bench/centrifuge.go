@@ -8,8 +8,8 @@ import (
 	"github.com/centrifugal/centrifuge"
 )
 
-// serveCentrifuge is a chat with the library that Centrifugo is made of: one channel, without
-// history. Clients subscribe to it and publish into it, in JSON.
+// serveCentrifuge is a chat with the library behind Centrifugo: one channel, without history.
+// Clients subscribe to it and publish into it, in JSON.
 func serveCentrifuge(addr string) error {
 	node, err := centrifuge.New(centrifuge.Config{})
 	if err != nil {

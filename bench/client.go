@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-const giveUp = 3 * time.Second // in a flood: if no text comes back for so long, the sender stops waiting for those on their way
+// In a flood, if no text comes back for this long, the sender stops waiting for those on their way.
+const giveUp = 3 * time.Second
 
 // client is one connection. A goroutine reads it. If the client speaks, another one sends.
 type client struct {
@@ -16,7 +17,7 @@ type client struct {
 	conn *conn
 	slow bool // stops reading
 
-	sent int           // texts so far, which is the number of the next one. Only the sending goroutine touches it until it has ended
+	sent int           // texts so far, so the number of the next one; until it ends, only the sender touches it
 	back atomic.Int64  // texts with a lower number have come back, or are lost; only the reader stores it
 	wake chan struct{} // tells the sending goroutine that back has changed
 
@@ -90,7 +91,8 @@ func (c *client) sendAtRate() {
 }
 
 // flood keeps a few texts on their way: when one is back, it sends the next one. No server
-// changes the order of one sender's texts, so those before the one that is back are lost.
+// changes the order of one sender's texts. So if a text is back and an earlier one is not, the
+// earlier one is lost.
 func (c *client) flood() {
 	l := c.load
 	l.sleepUntil(l.sendFrom)
@@ -110,7 +112,7 @@ func (c *client) flood() {
 	}
 }
 
-// send sends the next text. It fails when the connection has ended, which the reader counts.
+// send sends the next text. It fails when the connection has ended. The reader counts that.
 func (c *client) send(due time.Duration) error {
 	text := marker{c.id, c.sent, due}.text(c.load.scenario.size)
 	c.sent++ // also if the write fails: the server may have received the text

@@ -30,7 +30,8 @@ type conn struct {
 	message []byte // the last one; the next one overwrites it
 }
 
-// dial opens a connection as a browser does. Its deadline is openWait.
+// dial opens a connection as a browser does. It sets a deadline of openWait,
+// which holds until the client has joined.
 func dial(addr, path string, dialer *net.Dialer) (*conn, error) {
 	tcp, err := dialer.Dial("tcp", addr)
 	if err != nil {
@@ -137,7 +138,7 @@ func encodeFrame(opcode, masked byte, payload []byte) []byte {
 
 // smallBuffers makes the kernel buffer little for a connection that nobody reads. By default
 // it would take the server's frames for half a minute, and the server would not notice
-// anything. The small segments are for the server's side: its send buffer grows with them.
+// anything. The kernel sizes the server's send buffer by the segments: small ones keep it small.
 func smallBuffers(_, _ string, raw syscall.RawConn) error {
 	var sizeErr, segmentErr error
 	err := raw.Control(func(fd uintptr) {

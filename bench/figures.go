@@ -6,10 +6,10 @@ import (
 )
 
 // tally is what one client has received. Each sender's texts have numbers without gaps, so the
-// tally knows each text that came twice, or that came too late.
+// tally knows each text that came twice, or out of order.
 type tally struct {
 	seen      [][]bool // by sender and number
-	doubled   int      // texts that were there already
+	doubled   int      // texts that had come before
 	reordered int      // texts that came after a later one of the same sender
 }
 
@@ -47,7 +47,7 @@ func (l *latencies) add(latency time.Duration) {
 	l[max(step, 0)].Add(1)
 }
 
-// percentile returns a latency in milliseconds: so many percent of the deliveries took no
+// percentile returns a latency in milliseconds: this percentage of the deliveries took no
 // longer. It returns false if there were no deliveries.
 func (l *latencies) percentile(percent float64) (ms float64, ok bool) {
 	var total, sum int64

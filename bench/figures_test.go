@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestTallyCountsWhatCameTwiceOrTooLate(t *testing.T) {
+func TestTallyCountsTextsThatCameTwiceOrOutOfOrder(t *testing.T) {
 	tests := []struct {
 		name                      string
 		numbers                   []int

@@ -6,8 +6,8 @@ import (
 	"github.com/lxzan/gws"
 )
 
-// gwsRoom is a chat with package gws and its Broadcaster. The Broadcaster makes one frame of
-// a message and puts it into the queue of each client. These queues have no limit.
+// gwsRoom is a chat with package gws and its Broadcaster. The Broadcaster makes one frame
+// for a message and puts it into the queue of each client. These queues have no limit.
 type gwsRoom struct {
 	gws.BuiltinEventHandler
 	mu      sync.RWMutex

@@ -12,11 +12,11 @@ import (
 const (
 	settle    = time.Second      // from the last join to the first text
 	warmUp    = time.Second      // from the first text to the measurement
-	quiet     = 2 * time.Second  // after so long without a delivery, no more will come
-	drainWait = 10 * time.Second // after so long, the rest counts as lost even if deliveries still come
+	quiet     = 2 * time.Second  // after this long without a delivery, the rest counts as lost
+	drainWait = 10 * time.Second // after this long, the rest counts as lost even if deliveries still come
 )
 
-// load is what one server gets in one measurement.
+// load is the traffic that one server gets in one measurement, and the clients that make it.
 type load struct {
 	scenario scenario
 	server   server
@@ -25,12 +25,12 @@ type load struct {
 	start        time.Time // all other times count from here
 	sendFrom     time.Duration
 	measureFrom  time.Duration
-	measureUntil time.Duration // and until then, the senders send
+	measureUntil time.Duration // the senders stop at this time, too
 
 	clients []*client
 	reading sync.WaitGroup
 	sending sync.WaitGroup
-	closing atomic.Bool // from now on, we close the connections, and not the server
+	closing atomic.Bool // set before we close the connections: until then, only the server closes any
 
 	delivered atomic.Int64 // different texts that reached clients, without the slow ones
 	latencies latencies    // of those that were due in the measured time
@@ -89,7 +89,7 @@ func (l *load) join(id int) error {
 		}
 		joined = bytes.Contains(message, []byte(l.server.joined))
 	}
-	return conn.SetDeadline(time.Time{}) // without one
+	return conn.SetDeadline(time.Time{}) // clears the deadline of dial
 }
 
 // startReading starts the readers of the slow clients, or those of the others.
@@ -101,8 +101,8 @@ func (l *load) startReading(slow bool) {
 	}
 }
 
-// startSending lets the first clients speak. If the server stops reading, a sender would wait
-// for it for ever; the deadline ends that.
+// startSending lets the first clients speak. If the server stops reading, a write blocks; the
+// deadline ends that.
 func (l *load) startSending() {
 	for _, c := range l.clients[:l.scenario.senders] {
 		c.conn.SetWriteDeadline(l.start.Add(l.measureUntil + drainWait))
@@ -136,7 +136,7 @@ func (l *load) drain() {
 			last, lastChange = delivered, l.now()
 		}
 	}
-	time.Sleep(100 * time.Millisecond) // a text that comes twice may be the last one
+	time.Sleep(100 * time.Millisecond) // the last text may come a second time
 }
 
 // close ends all connections, and waits for their readers.

@@ -71,7 +71,7 @@ func TestLoadNoticesWhatServersDoWrong(t *testing.T) {
 		deliver                              func(r *badRoom, n int, text []byte)
 		missing, closed, doubled, outOfOrder int // how many in all
 	}{
-		{"nothing", func(r *badRoom, n int, text []byte) { r.sendToAll(text) }, 0, 0, 0, 0},
+		{"makes no mistake", func(r *badRoom, n int, text []byte) { r.sendToAll(text) }, 0, 0, 0, 0},
 		{"loses one for all", func(r *badRoom, n int, text []byte) {
 			if n != 3 {
 				r.sendToAll(text)
@@ -143,8 +143,8 @@ func TestFloodGoesOnAfterLosses(t *testing.T) {
 	}
 }
 
-// TestLateTextsHaveTheTimeAtWhichTheyWereDue: the load began two seconds ago, and the first
-// text was due one second ago.
+// TestLateTextsHaveTheTimeAtWhichTheyWereDue: the load began about two seconds ago, and the
+// first text was due about one second ago.
 func TestLateTextsHaveTheTimeAtWhichTheyWereDue(t *testing.T) {
 	ours, theirs := net.Pipe()
 	l := newLoad(scenario{senders: 1, rate: 10, size: 100}, server{say: "%s"}, "", time.Millisecond)
@@ -160,9 +160,9 @@ func TestLateTextsHaveTheTimeAtWhichTheyWereDue(t *testing.T) {
 	}
 }
 
-// TestWhatSlowClientsMissIsNotLost: the last two of four clients read nothing until the load is
-// over, and the server closes one of them.
-func TestWhatSlowClientsMissIsNotLost(t *testing.T) {
+// TestTextsThatSlowClientsMissAreNotLost: the last two of four clients read nothing until the
+// load is over, and the server closes one of them.
+func TestTextsThatSlowClientsMissAreNotLost(t *testing.T) {
 	t.Parallel()
 	sc := scenario{clients: 4, senders: 1, rate: 200, size: 100, slow: 2}
 	r, _ := measureBadRoom(t, sc, 300*time.Millisecond, func(r *badRoom, n int, text []byte) {
@@ -177,10 +177,10 @@ func TestWhatSlowClientsMissIsNotLost(t *testing.T) {
 	}
 }
 
-// TestWhatSlowClientsHoldUpIsLost: the server writes every text to the slow client before it
-// writes it to the other one. The slow client's buffers fill up, and from then on nobody gets
+// TestTextsThatSlowClientsDelayAreLost: the server writes to the slow client before it writes a
+// text to the other one. The slow client's buffers fill up, and from then on nobody gets
 // anything, until the slow client reads again. That is too late.
-func TestWhatSlowClientsHoldUpIsLost(t *testing.T) {
+func TestTextsThatSlowClientsDelayAreLost(t *testing.T) {
 	t.Parallel()
 	sc := scenario{clients: 2, senders: 1, rate: 200, size: 100, slow: 1}
 	big := make([]byte, 1<<20)
@@ -194,7 +194,7 @@ func TestWhatSlowClientsHoldUpIsLost(t *testing.T) {
 }
 
 // TestHeartbeatAmongTextsIsAnswered: when centrifuge has much to send, a heartbeat shares a
-// message with texts. It closes the connection of a client that does not answer.
+// message with texts. Centrifuge disconnects a client that does not answer.
 func TestHeartbeatAmongTextsIsAnswered(t *testing.T) {
 	sent := slices.Concat(
 		encodeFrame(opText, 0, []byte("text\n{}\ntext")),

@@ -88,8 +88,8 @@ func run(ctx context.Context, c config) error {
 	return failures
 }
 
-// measureAll measures each server in each scenario, round after round. So a slow minute of the
-// machine does not hit all measurements of one server.
+// measureAll measures each server in each scenario, round after round. So a minute in which the
+// machine is slow does not hit all measurements of one server.
 func measureAll(ctx context.Context, c config, dir string, results table) error {
 	var failures []error
 	for round := range c.rounds {
@@ -98,7 +98,7 @@ func measureAll(ctx context.Context, c config, dir string, results table) error 
 				log.Printf("round %d of %d: %s, %s", round+1, c.rounds, sc.name, s.name)
 				r, err := measure(ctx, sc, s, dir, c.duration)
 				if ctx.Err() != nil {
-					return errors.New("interrupted") // and so is the server: the result is wrong
+					return errors.New("interrupted") // the server was killed, too, so the result is wrong
 				}
 				if err != nil {
 					failures = append(failures, fmt.Errorf("%s, %s: %w", sc.name, s.name, err))

@@ -15,7 +15,7 @@ import (
 type marker struct {
 	sender int
 	number int           // of the text: each sender counts from 0
-	due    time.Duration // when the text was to be sent, since the start of the load
+	due    time.Duration // from the start of the load to the time at which the text had to be sent
 }
 
 // markerSize is the number of digits in a marker: 3 for the sender, 8 for the number, 15 for due.

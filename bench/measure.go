@@ -10,7 +10,7 @@ import (
 const (
 	idleTime = 3 * time.Second // before the memory is read
 	slowTime = 2 * time.Second // for slow clients to read again, and to find out whether the server has closed them
-	maxP99   = 100             // ms: with more, a server does not keep up
+	maxP99   = 100             // ms; with a higher p99, a server does not keep up
 )
 
 // result is what one measurement has found, by the title of the column in the table. A figure
@@ -35,10 +35,10 @@ func measure(ctx context.Context, sc scenario, s server, dir string, duration ti
 	return l.measure(pid)
 }
 
-// findLimit raises the rate until the server does not keep up. It returns the result at the
+// findLimit raises the rate until the server no longer keeps up. It returns the result at the
 // last rate before that.
 func findLimit(ctx context.Context, sc scenario, s server, dir string, duration time.Duration) (result, error) {
-	best := result{perSecond: 0} // if the first rate is too high
+	best := result{perSecond: 0} // stays if the first rate is too high
 	for _, rate := range sc.rates {
 		step := sc
 		step.rate, step.rates = rate, nil
@@ -70,7 +70,7 @@ func (l *load) measureMemory(pid int) (result, error) {
 	return result{memoryKB: float64(after-before) / 1024 / float64(l.scenario.clients)}, err
 }
 
-// measure opens the connections, puts the load on the server, and counts what came of it.
+// measure opens the connections, puts the load on the server, and returns the figures.
 func (l *load) measure(pid int) (result, error) {
 	defer l.close()
 	if err := l.open(); err != nil {
@@ -95,15 +95,15 @@ func (l *load) measure(pid int) (result, error) {
 	l.drain()
 	r := l.traffic(before, after)
 	if l.scenario.slow > 0 {
-		l.startReading(true) // a server that waited for the slow clients now goes on, too late
+		l.startReading(true) // if the server waited for the slow clients, it goes on now, too late
 		time.Sleep(slowTime)
 	}
-	l.close() // now the readers have ended, and what they counted is ours
+	l.close() // the readers have ended now, so nobody else touches what they counted
 	l.addFaults(r)
 	return r, nil
 }
 
-// sample is the state at one moment. The difference of two samples is what happened between.
+// sample is the state at one moment. The difference of two samples is what happened between them.
 type sample struct {
 	at        time.Duration
 	delivered int64
@@ -120,7 +120,8 @@ func (l *load) sample(pid int) (sample, error) {
 	return sample{at: l.now(), delivered: l.delivered.Load(), serverCPU: theirs, loadCPU: ours}, err
 }
 
-// traffic is what reached the clients, and what it cost between the two samples.
+// traffic returns the figures of the deliveries. Those per second and per delivery are from the
+// time between the two samples; the loss is that of the whole load.
 func (l *load) traffic(before, after sample) result {
 	seconds := (after.at - before.at).Seconds()
 	delivered := float64(after.delivered - before.delivered)

@@ -7,7 +7,8 @@ import (
 )
 
 // serveMelody is a chat with package melody, as in its README. Each client has a queue of 256
-// messages. Melody drops messages that do not fit, and the client stays connected.
+// messages. Melody drops messages that do not fit. The client stays connected, unless a write
+// takes ten seconds.
 func serveMelody(addr string) error {
 	room := melody.New()
 	room.HandleMessage(func(_ *melody.Session, text []byte) {

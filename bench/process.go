@@ -16,7 +16,7 @@ import (
 
 const startWait = 10 * time.Second // for a server to listen
 
-// process is a server that runs.
+// process is a running server.
 type process struct {
 	addr string
 	cmd  *exec.Cmd
@@ -41,17 +41,17 @@ func startServer(ctx context.Context, s server, dir string) (*process, error) {
 	return p, nil
 }
 
-// stop kills the server: it has nothing to save that anybody needs.
+// stop kills the server: nobody needs what it might still save.
 func (p *process) stop() {
 	p.cmd.Process.Kill()
 	p.cmd.Wait() // its error says that the server was killed
 }
 
-// nextPort is where freeAddr looks next. The kernel takes ports from 32768 on for outgoing
-// connections, so one of these stays free between freeAddr and the start of the server.
+// nextPort is where freeAddr looks next. For outgoing connections, the kernel takes ports
+// from 32768 on, so a lower port stays free until the server starts.
 var nextPort = 21000
 
-// freeAddr returns another address each time.
+// freeAddr returns a new address each time.
 func freeAddr() (string, error) {
 	for nextPort < 26000 {
 		addr := "127.0.0.1:" + strconv.Itoa(nextPort)

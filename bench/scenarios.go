@@ -3,7 +3,7 @@ package main
 import "time"
 
 // scenario is a load that each server gets. The first clients are the senders, and the last
-// ones are slow. What every client sends goes to all clients, so to the sender too.
+// ones are slow. Each text goes to all clients, including its sender.
 type scenario struct {
 	name        string
 	clients     int

@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// server is how the load generator speaks with one of the servers. Of what a server sends, it
-// need not understand anything but this: it looks for markers in the bytes of each message.
+// server says how the load generator speaks with one of the servers. It is all that the load
+// generator knows about a server's messages: it finds texts by their markers.
 type server struct {
 	name      string
 	path      string                  // of the WebSocket
@@ -54,11 +54,12 @@ func build(ctx context.Context, dir string) error {
 	return nil
 }
 
-// command is how to start the server. The directory has what build has built.
+// command returns the command that starts the server. The directory dir has the programs that build
+// has built.
 func (s server) command(dir, addr string) []string {
 	switch s.name {
 	case "chat":
-		_, port, _ := net.SplitHostPort(addr) // another one for each measurement, so the database is new
+		_, port, _ := net.SplitHostPort(addr) // each measurement has another port, so the database is new
 		db := filepath.Join(dir, port+".db")
 		return []string{filepath.Join(dir, "chat"), "-addr", addr, "-db", db, "-rate", "0", "-max-clients", "20000"}
 	case "gorilla":
@@ -69,7 +70,7 @@ func (s server) command(dir, addr string) []string {
 }
 
 // serve runs one of the servers that are part of this program. They are a part of it so that
-// one go.mod has the versions of all packages, but each runs in a process of its own.
+// one go.mod has the versions of all packages. But each of them runs in a process of its own.
 func serve(name, addr string) error {
 	i := slices.IndexFunc(servers, func(s server) bool { return s.name == name && s.serve != nil })
 	if i < 0 {

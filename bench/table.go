@@ -26,7 +26,7 @@ const (
 	loadCPU    = "load generator, % of a core"
 )
 
-// columns has them in the order of the table, and says how to print the figures.
+// columns has the titles in the order of the table, and the formats of the figures.
 var columns = []struct{ title, format string }{
 	{serverCPU, "%.1f"}, {p50, "%.1f"}, {p99, "%.1f"}, {perSecond, "%.0f"}, {lost, "%.3g"}, {closed, "%.0f"},
 	{slowClosed, "%.0f"}, {doubled, "%.0f"}, {reordered, "%.0f"}, {memoryKB, "%.1f"}, {loadCPU, "%.0f"},
@@ -66,7 +66,7 @@ func printRow(w io.Writer, scenario, server string, results []result) {
 	fmt.Fprintln(w)
 }
 
-// cell is the median of one figure, or a dash.
+// cell returns the median of one figure, or a dash if there is none.
 func cell(results []result, title, format string) string {
 	var values []float64
 	for _, r := range results {
@@ -89,8 +89,8 @@ func median(values []float64) float64 {
 	return (values[middle-1] + values[middle]) / 2
 }
 
-// machine says where the figures are measured. The load average tells whether the machine has
-// other work: it should be near zero before a run.
+// machine describes the machine on which the figures are measured. The load average tells
+// whether it has other work: it should be near zero before a run.
 func machine() string {
 	model := "an unknown model"
 	cpuinfo, _ := os.ReadFile("/proc/cpuinfo")
