@@ -172,11 +172,20 @@ export class Person {
     await this.waitFor(() => !document.hidden);
   }
 
-  // scrollsTo scrolls the log to so many pixels from its end, a negative number.
+  // scrollsTo scrolls the log to so many pixels from its end, a negative number. Before, it waits
+  // until the log is still: Firefox scrolls by keys in another thread, perhaps a little later.
   async scrollsTo(pixels) {
     await this.evaluates((pixels) => new Promise((scrolled) => {
-      document.getElementById("log").scrollTop = pixels;
-      requestAnimationFrame(() => requestAnimationFrame(scrolled));
+      const log = document.getElementById("log");
+      let place = log.scrollTop;
+      let frames = 0; // for which the log has been still
+      requestAnimationFrame(function look() {
+        frames = log.scrollTop === place ? frames + 1 : 0;
+        place = log.scrollTop;
+        if (frames < 10) return requestAnimationFrame(look);
+        log.scrollTop = pixels;
+        requestAnimationFrame(() => requestAnimationFrame(scrolled));
+      });
     }), pixels);
   }
 
