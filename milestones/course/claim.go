@@ -51,8 +51,12 @@ func (c *Course) Try(ctx context.Context, chapter *Document, b *Block) []string 
 		try = func(w *worktree) (*Block, string) { return b, breakProblem(w, b, quoted.Body) }
 	case "build":
 		solution := solutionOf(chapter, b.Attrs["build"])
+		rule := chapter.rule()
 		text = claimText(b, solution)
-		try = func(w *worktree) (*Block, string) { return buildProblem(w, b, solution) }
+		if rule != nil {
+			text = claimText(b, solution, rule)
+		}
+		try = func(w *worktree) (*Block, string) { return buildProblem(w, b, solution, rule) }
 	case "output":
 		text = claimText(b)
 		try = func(w *worktree) (*Block, string) { return b, consoleProblem(w, b) }
@@ -163,8 +167,9 @@ func quotedProblem(w *worktree, out string, quoted []string) string {
 }
 
 // buildProblem tries an exercise: its test must fail, and pass with the
-// solution. It also returns the block that has the problem.
-func buildProblem(w *worktree, b, solution *Block) (*Block, string) {
+// solution. The test of the rule, if there is one, must pass, too. It also
+// returns the block that has the problem.
+func buildProblem(w *worktree, b, solution, rule *Block) (*Block, string) {
 	test := b.Attrs["build"]
 	if out, err := w.apply(b.Body); err != nil {
 		return b, "the diff does not apply; make it with git diff at the chapter's commit:\n" + shorten(out)
@@ -183,6 +188,15 @@ func buildProblem(w *worktree, b, solution *Block) (*Block, string) {
 	}
 	if out, err := w.test(test, false); err != nil || ranNothing(out) {
 		return solution, fmt.Sprintf("with the solution %s does not pass:\n%s", test, shorten(out))
+	}
+	if rule == nil {
+		return nil, ""
+	}
+	if out, err := w.apply(rule.Body); err != nil {
+		return rule, "the test of the rule does not apply on top of the solution:\n" + shorten(out)
+	}
+	if out, err := w.test(rule.Attrs["rule"], false); err != nil || ranNothing(out) {
+		return rule, fmt.Sprintf("with the solution %s does not pass:\n%s", rule.Attrs["rule"], shorten(out))
 	}
 	return nil, ""
 }

@@ -15,6 +15,7 @@ type Document struct {
 	Number int    // the number of its milestone; 0 if it is not a chapter
 	Blocks []*Block
 
+	lines    []string // the whole file
 	headings []line
 	prose    []line // everything outside fenced blocks
 	words    int
@@ -43,6 +44,7 @@ type line struct {
 	number  int
 	section string
 	text    string
+	folded  bool // inside <details>
 }
 
 // Has reports whether the block has an attribute.
@@ -58,6 +60,11 @@ func (b *Block) problem(format string, args ...any) string {
 		first = " (“" + strings.TrimSpace(b.Body[0]) + "”)"
 	}
 	return fmt.Sprintf("%s:%d: block ```%s%s: ", b.doc, b.number, b.info, first) + fmt.Sprintf(format, args...)
+}
+
+// end is the number of the line with the closing fence.
+func (b *Block) end() int {
+	return b.number + len(b.Body) + 1
 }
 
 // block returns the block at an index, or an empty block beyond either end.
@@ -88,6 +95,7 @@ func parseDocument(name, text string) *Document {
 	for raw := range strings.Lines(text) {
 		number++
 		raw = strings.TrimRight(raw, "\r\n")
+		doc.lines = append(doc.lines, raw)
 		if p.open != nil {
 			p.insideBlock(raw)
 		} else if !p.openBlock(number, raw) {
@@ -134,7 +142,7 @@ func (p *documentParser) insideBlock(raw string) {
 
 func (p *documentParser) proseLine(number int, raw string) {
 	if strings.HasPrefix(raw, "# ") || strings.HasPrefix(raw, "## ") {
-		p.doc.headings = append(p.doc.headings, line{number, raw, raw})
+		p.doc.headings = append(p.doc.headings, line{number: number, section: raw, text: raw})
 		p.section = strings.TrimSpace(raw)
 	}
 	if strings.Contains(raw, "<details") {
@@ -143,19 +151,19 @@ func (p *documentParser) proseLine(number int, raw string) {
 	if strings.Contains(raw, "</details") {
 		p.folded = false
 	}
-	p.doc.prose = append(p.doc.prose, line{number, p.section, raw})
+	p.doc.prose = append(p.doc.prose, line{number, p.section, raw, p.folded || strings.Contains(raw, "</details")})
 	if p.section != foundLater { // it grows after its chapter has landed
 		p.doc.words += countWords(raw)
 	}
 }
 
-// countWords counts the words of prose: no tables, no HTML tags, no
-// punctuation that stands alone.
+// countWords counts the words of prose: no tables, no HTML tags, no titles of
+// folded parts, no punctuation that stands alone.
 func countWords(text string) int {
 	if strings.HasPrefix(strings.TrimSpace(text), "|") {
 		return 0
 	}
-	text = regexp.MustCompile(`<!--.*?-->|</?[A-Za-z][^<>]*>`).ReplaceAllString(text, " ")
+	text = regexp.MustCompile(`<!--.*?-->|<summary>.*?</summary>|</?[A-Za-z][^<>]*>`).ReplaceAllString(text, " ")
 	count := 0
 	for word := range strings.FieldsSeq(text) {
 		if strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {

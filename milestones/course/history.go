@@ -75,7 +75,7 @@ func (r *repo) complete() error {
 	here, errHere := os.Stat(r.dir)
 	there, errThere := os.Stat(filepath.FromSlash(strings.TrimSpace(top)))
 	if errHere != nil || errThere != nil || !os.SameFile(here, there) {
-		return missingHistory("the course needs a git checkout of its own, and this directory is a part of another one")
+		return missingHistory("the course needs a git checkout of its own, and this directory is a part of another one: go to its root, " + strings.TrimSpace(top))
 	}
 	shallow, err := r.git("rev-parse", "--is-shallow-repository")
 	if err != nil || strings.TrimSpace(shallow) != "false" {

@@ -73,7 +73,7 @@ func bullets(doc *Document) []line {
 		text := strings.TrimSpace(l.text)
 		switch {
 		case strings.HasPrefix(text, "- ") || strings.HasPrefix(text, "* "):
-			all = append(all, line{l.number, l.section, text[2:]})
+			all = append(all, line{number: l.number, section: l.section, text: text[2:]})
 			inside = true
 		case text == "" || strings.HasPrefix(text, "#"):
 			inside = false

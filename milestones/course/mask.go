@@ -6,12 +6,11 @@ import (
 	"strings"
 )
 
-// mask is the one rule for comparing outputs: it replaces whatever differs
-// from run to run with "·", and each run of blanks with one blank. WRITING.md
-// describes it in words.
-func mask(text string) string {
+// maskRules are compiled once: a failed test may print thousands of lines.
+var maskRules = func() []maskRule {
 	const clock = `\d{2}:\d{2}:\d{2}(\.\d+)?`
-	rules := []struct{ pattern, becomes string }{
+	var rules []maskRule
+	for _, rule := range [][2]string{
 		{`\d{4}[-/]\d{2}[-/]\d{2}([T ]` + clock + `)?(Z|[+-]\d{2}:?\d{2})?`, "·"},      // dates, with their time
 		{`(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} \w{3} \d{4} ` + clock + `( GMT)?`, "·"}, // dates in HTTP headers
 		{`\b` + clock, "·"}, // times of day
@@ -23,9 +22,23 @@ func mask(text string) string {
 		{`\b\d+(\.\d+)? ns/op`, "· ns/op"},
 		{`\(cached\)`, "·"}, // go test prints it in place of a duration
 		{`[ \t]+`, " "},
+	} {
+		rules = append(rules, maskRule{regexp.MustCompile(rule[0]), rule[1]})
 	}
-	for _, rule := range rules {
-		text = regexp.MustCompile(rule.pattern).ReplaceAllString(text, rule.becomes)
+	return rules
+}()
+
+type maskRule struct {
+	pattern *regexp.Regexp
+	becomes string
+}
+
+// mask is the one rule for comparing outputs: it replaces whatever differs
+// from run to run with "·", and each run of blanks with one blank. WRITING.md
+// describes it in words.
+func mask(text string) string {
+	for _, rule := range maskRules {
+		text = rule.pattern.ReplaceAllString(text, rule.becomes)
 	}
 	return strings.TrimSpace(text)
 }

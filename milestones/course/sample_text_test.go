@@ -134,7 +134,7 @@ func greet(name string) string {
 ## Stand on this commit
 
 ~~~console unchecked
-$ git switch --detach "main^{/^feat: milestone 1 }"
+$ go run ./milestones start 1
 ~~~
 
 ## The problem
@@ -197,6 +197,30 @@ greet said "hello bob"
 
 <details>
 
+~~~text hint
+Who is greeted?
+~~~
+
+</details>
+
+<details>
+
+~~~text hint
+Look at greet.
+~~~
+
+</details>
+
+<details>
+
+~~~text hint
+if name == "" { … }
+~~~
+
+</details>
+
+<details>
+
 ~~~diff solution=TestNobody
 --- a/main.go
 +++ b/main.go
@@ -235,7 +259,7 @@ func (h *Hub) Join() {
 ## Stand on this commit
 
 ~~~console unchecked
-$ git switch --detach "main^{/^feat: milestone 2 }"
+$ go run ./milestones start 2
 ~~~
 
 ## The problem
@@ -272,7 +296,18 @@ FILLER
 
 ## Decided against
 ## Predict
+
+How many are here?
+
+<details><summary>Answer</summary>
+
+Nobody.
+
+</details>
+
 ## Break it
+
+**"One line needs no lock."** It is so short.
 
 ~~~diff break=TestJoin race
 --- a/hub.go
@@ -290,6 +325,8 @@ FILLER
 ~~~text fails
 WARNING: DATA RACE
 ~~~
+
+Short is not the same as indivisible.
 
 Another one:
 
@@ -327,14 +364,69 @@ somebody still waits
 
 <details>
 
+~~~text hint
+What does Join do?
+~~~
+
+</details>
+
+<details>
+
+~~~text hint
+The opposite of it.
+~~~
+
+</details>
+
+<details>
+
+~~~text hint
+h.clients--, under which lock?
+~~~
+
+</details>
+
+<details>
+
 ~~~diff solution=TestLeave
 --- /dev/null
 +++ b/leave.go
-@@ -0,0 +1,4 @@
+@@ -0,0 +1,8 @@
 +package main
 +
 +// Leave counts one less.
-+func (h *Hub) Leave() { h.clients-- }
++func (h *Hub) Leave() {
++	h.mu.Lock()
++	defer h.mu.Unlock()
++	h.clients--
++}
+~~~
+
+</details>
+
+<details>
+
+~~~diff rule=TestTenLeaveAtOnce
+--- /dev/null
++++ b/rule_test.go
+@@ -0,0 +1,17 @@
++package main
++
++import (
++	"sync"
++	"testing"
++)
++
++func TestTenLeaveAtOnce(t *testing.T) {
++	var h Hub
++	var all sync.WaitGroup
++	for range 10 {
++		h.Join()
++		all.Go(h.Leave)
++	}
++	h.Leave()
++	all.Wait()
++}
 ~~~
 
 </details>

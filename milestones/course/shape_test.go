@@ -64,10 +64,9 @@ func checkLength(chapter *Document) []string {
 	return problems
 }
 
-// checkStand requires the command that takes a reader to exactly this commit,
-// even from another milestone's commit.
+// checkStand requires the command that gives a reader exactly this commit.
 func checkStand(chapter *Document) []string {
-	want := fmt.Sprintf(`git switch --detach "main^{/^feat: milestone %d }"`, chapter.Number)
+	want := fmt.Sprintf("go run ./milestones start %d\n", chapter.Number)
 	var text strings.Builder
 	for _, l := range chapter.prose {
 		if l.section == "## Stand on this commit" {
@@ -111,11 +110,11 @@ func allowed(lang string) ([]string, bool) {
 	case isCode(lang):
 		return []string{"file=", "at=", "from="}, true
 	case lang == "diff":
-		return []string{"break=", "race", "build=", "compile", "solution="}, true
+		return []string{"break=", "race", "build=", "compile", "solution=", "rule="}, true
 	case lang == "console":
 		return []string{"at=", "unchecked"}, true
 	case lang == "text":
-		return []string{"fails"}, true
+		return []string{"fails", "hint"}, true
 	}
 	return nil, lang == "" || lang == "mermaid"
 }
@@ -155,7 +154,7 @@ func written(key, value string) string {
 // combination says which attributes of a block do not go together.
 func combination(b *Block, chapter bool) string {
 	kinds := 0
-	for _, kind := range []string{"break", "build", "solution"} {
+	for _, kind := range []string{"break", "build", "solution", "rule"} {
 		if b.Has(kind) {
 			kinds++
 		}
@@ -170,7 +169,7 @@ func combination(b *Block, chapter bool) string {
 	case b.Lang == "diff" && !chapter:
 		return "a diff belongs in a chapter, where it is tried"
 	case b.Lang == "diff" && kinds != 1:
-		return "a diff has one of break=TestX, build=TestX, solution=TestX (make a diff that is only shown a text block)"
+		return "a diff has one of break=TestX, build=TestX, solution=TestX, rule=TestX (make a diff that is only shown a text block)"
 	case b.Has("race") && !b.Has("break"), b.Has("compile") && !b.Has("build"):
 		return "race belongs to break=, compile to build="
 	case b.Lang == "console" && !b.Has("unchecked") && strings.Contains(strings.Join(b.Body, "\n"), "git switch") && chapter:
@@ -207,7 +206,40 @@ func checkSequence(doc *Document) []string {
 			problems = append(problems, b.problem("a diff solution=%s is missing", test))
 		}
 	}
-	return append(problems, checkExercises(doc)...)
+	return slices.Concat(problems, checkExercises(doc), checkHints(doc), checkRule(doc))
+}
+
+// checkHints requires three hints between the exercise and its solution.
+func checkHints(doc *Document) []string {
+	exercise := doc.exercise()
+	if doc.Number == 0 || exercise == nil {
+		return nil
+	}
+	var problems []string
+	hints, solution := doc.hints(), solutionOf(doc, exercise.Attrs["build"])
+	if len(hints) != 3 {
+		problems = append(problems, exercise.problem("needs three hints (```text hint) before its solution, has %d", len(hints)))
+	}
+	for _, hint := range hints {
+		if !hint.Folded || hint.number < exercise.number || hint.number > solution.number {
+			problems = append(problems, hint.problem("a hint is inside <details>, between the exercise and its solution"))
+		}
+	}
+	return problems
+}
+
+// checkRule wants the hidden test in a file of its own, so that it applies to
+// whatever a learner has written.
+func checkRule(doc *Document) []string {
+	rules := doc.blocksWith(func(b *Block) bool { return b.Has("rule") })
+	var problems []string
+	for i, rule := range rules {
+		adds := len(rule.Body) > 1 && slices.Contains(rule.Body[:min(len(rule.Body), 6)], "--- /dev/null")
+		if i > 0 || !rule.Folded || !adds || len(filesOf(rule)) != 1 {
+			problems = append(problems, rule.problem("a chapter has at most one rule=TestX; it is inside <details>, and adds one new file"))
+		}
+	}
+	return problems
 }
 
 // checkExercises counts the diffs to break and to build something.

@@ -3,6 +3,7 @@ package course
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,8 @@ type worktree struct {
 	dir     string
 	port    string
 	timeout string
+
+	withoutRace bool // there is no C compiler
 }
 
 // inWorktree checks out a commit outside the project's directory, and removes
@@ -30,9 +33,9 @@ func (c *Course) inWorktree(ctx context.Context, hash string, try func(*worktree
 		return nil, err
 	}
 	w := &worktree{ctx: ctx, dir: filepath.Join(parent, "chat"), port: c.port, timeout: c.timeout}
-	defer func() {
+	defer func() { // not with prune, which forgets the learner's worktrees after the project has moved
+		c.git("worktree", "remove", "--force", w.dir)
 		os.RemoveAll(parent)
-		c.git("worktree", "prune")
 	}()
 	if _, err := c.git("worktree", "add", "--quiet", "--detach", w.dir, hash); err != nil {
 		return nil, err
@@ -43,11 +46,14 @@ func (c *Course) inWorktree(ctx context.Context, hash string, try func(*worktree
 // run runs a command in the worktree and returns everything it printed. It
 // kills the processes that the command leaves behind.
 func (w *worktree) run(stdin, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(w.ctx, name, args...)
-	cmd.Dir, cmd.Env = w.dir, cleanEnv()
+	ctx, cancel := context.WithCancel(w.ctx)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = w.dir
+	cmd.Env = append(cleanEnv(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(w.dir)) // a temporary directory may be in a repository
 	cmd.Stdin = strings.NewReader(stdin)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	out := &output{stop: cancel}
+	cmd.Stdout, cmd.Stderr = out, out
 	ownGroup(cmd)
 	cmd.Cancel = func() error { return endGroup(cmd) }
 	cmd.WaitDelay = 2 * time.Second
@@ -55,26 +61,62 @@ func (w *worktree) run(stdin, name string, args ...string) (string, error) {
 	if cmd.Process != nil {
 		endGroup(cmd)
 	}
-	return out.String(), err
+	if out.full() {
+		out.text.WriteString("\nstopped: it printed more than 4 MB\n")
+	}
+	return out.text.String(), err
 }
+
+// output collects what a command prints. It stops a command that prints without end.
+type output struct {
+	text bytes.Buffer
+	stop func()
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if o.full() {
+		o.stop()
+		return len(p), nil
+	}
+	return o.text.Write(p)
+}
+
+func (o *output) full() bool { return o.text.Len() > 4<<20 }
 
 // apply applies a diff as a reader would.
 func (w *worktree) apply(diff []string) (string, error) {
 	return w.run(strings.Join(diff, "\n")+"\n", "git", "apply", "--whitespace=nowarn", "-")
 }
 
-// test runs one test. Its timeout is short, because the test itself must
-// detect a deadlock.
+// applies reports whether a diff would apply. With --reverse, it would if it is
+// applied already.
+func (w *worktree) applies(diff []string, options ...string) (string, error) {
+	args := append([]string{"apply", "--check", "--whitespace=nowarn"}, options...)
+	return w.run(strings.Join(diff, "\n")+"\n", "git", append(args, "-")...)
+}
+
+// test runs one test, or all of them if the name is empty. The timeout of one test
+// is short, because the test itself must detect a deadlock. All of them may take
+// a minute on a slow machine.
 func (w *worktree) test(name string, race bool) (string, error) {
-	count := "-count=1"
+	count, timeout := "-count=1", w.timeout
 	if race {
 		count = "-count=20"
 	}
-	return w.run("", "go", "test", "-race", count, "-timeout", w.timeout, "-run", testPattern(name), ".")
+	if name == "" {
+		timeout = "3m"
+	}
+	detector := fmt.Sprintf("-race=%t", !w.withoutRace)
+	// With -v, the output comes while the test runs, so that run can stop it.
+	return w.run("", "go", "test", "-v", detector, count, "-timeout", timeout, "-run", testPattern(name), ".")
 }
 
-// testPattern matches exactly one test or subtest.
+// testPattern matches exactly one test or subtest, or everything if there is no
+// name.
 func testPattern(name string) string {
+	if name == "" {
+		return ""
+	}
 	parts := strings.Split(name, "/")
 	for i, part := range parts {
 		parts[i] = "^" + regexp.QuoteMeta(part) + "$"
