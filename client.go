@@ -269,7 +269,7 @@ func (c *Client) readError(err error) closeReason {
 		return closeReason{code: closeProtocol, text: "protocol error"}
 	case errors.Is(err, websocket.ErrFrameTooLarge):
 		return closeReason{code: closeTooBig, text: "frame too big"}
-	case errors.Is(err, os.ErrDeadlineExceeded): // the hub removes the client: its reason counts, and not this one
+	case errors.Is(err, os.ErrDeadlineExceeded): // the hub removes the client: the hub's reason counts, and not this one
 		return closeReason{code: closeGoingAway, text: "the server stops"}
 	default:
 		return closeReason{closeNormal, "connection lost", err}
@@ -285,7 +285,7 @@ func (c *Client) writePump() {
 			c.conn.Close()
 			for range c.send { // drop the rest
 			}
-			if !errors.Is(err, os.ErrDeadlineExceeded) { // else the hub removes the client: its reason counts
+			if !errors.Is(err, os.ErrDeadlineExceeded) { // a passed deadline means that the hub removes the client, and has set the reason
 				c.reason.text, c.reason.err = "cannot write", err
 			}
 			return

@@ -38,7 +38,7 @@ type Hub struct {
 	answers    chan answer // errors from readers
 	sweep      chan time.Time
 	oldest     chan chan time.Time // for health: Run answers with the time of the oldest message that is not saved
-	done       chan struct{}       // closed when Run receives nothing more from other goroutines than the store; they send in a select with it
+	done       chan struct{}       // closed when Run receives from the store only; every send to the hub is in a select with it
 
 	store *Store
 	stats stats
@@ -229,8 +229,8 @@ func (h *Hub) saveNext() {
 	h.handOver()
 }
 
-// handOver does not wait: the channel has one place, and the store has taken the
-// last batch out of it.
+// handOver gives the store the oldest messages that wait, at most a batch of them. The
+// send never waits: the channel has one place, and the store has emptied it.
 func (h *Hub) handOver() {
 	var batch []Message
 	size := 0
@@ -293,9 +293,9 @@ func (h *Hub) deliver(frame *outFrame) {
 	h.stats.longestQueue.Set(int64(longest))
 }
 
-// queue queues the frame for a client. The limit is most: a client for which so many frames
-// wait already is too slow. Waiting for it would stop the whole room, and dropping the frame
-// would leave a gap that nobody notices. So the hub removes it.
+// queue queues the frame for a client, or removes the client as too slow if most frames
+// wait already: waiting would stop the whole room, and dropping the frame would leave a
+// gap that nobody notices.
 func (h *Hub) queue(client *Client, frame *outFrame, most int) {
 	if len(client.send) >= most {
 		h.remove(client, closeReason{code: closeTooSlow, text: "too slow"})

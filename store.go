@@ -56,7 +56,7 @@ type Store struct {
 	lastID  int64     // the last id that save has given out; only save touches it
 
 	// One place in each channel: the hub hands over a batch only after it has taken back
-	// the last one, so neither ever waits for the other.
+	// the last one, so no send ever waits.
 	batches chan []Message // from the hub; only the hub closes it
 	saved   chan []Message // back to the hub: the batch as the database has it
 
@@ -99,8 +99,8 @@ func OpenStore(path string) (*Store, error) {
 	return store, nil
 }
 
-// migrate makes the database what this program needs, in one transaction: it is done,
-// or nothing has happened. Version 0 means that the file is new, or that an older
+// migrate gives the database the schema that this program needs, in one transaction:
+// all of it, or nothing. Version 0 means that the file is new, or that an older
 // program made it, which did not set this number yet.
 func (s *Store) migrate() error {
 	tx, err := s.db.Begin()
