@@ -113,8 +113,12 @@ func serveClient(ctx context.Context, hub *Hub, conn net.Conn, ws *websocket.Con
 	if !joined {
 		slog.Info("not joined", "peer", ws.Request().RemoteAddr, "why", reason.String())
 		hub.stats.ended.Add(reason.text, 1)
-		ws.SetWriteDeadline(time.Now().Add(endWait))
+		client.endBy = time.Now().Add(endWait)
+		ws.SetWriteDeadline(client.endBy)
 		ws.WriteClose(reason.code)
+		if reason.code == closeTooBig || reason.code == closeProtocol { // the rest of that frame is on its way
+			client.drain()
+		}
 		return
 	}
 	select {

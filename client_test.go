@@ -342,3 +342,21 @@ func TestFailedWriteEndsTheConnection(t *testing.T) {
 		}
 	})
 }
+
+// A browser that is refused before it has joined may still be sending. If the server closed
+// the socket with unread bytes in it, TCP would reset the connection, and the browser could
+// lose the close code.
+func TestCloseCodeBeforeJoiningIsNotLost(t *testing.T) {
+	conn := startRealServer(t).dials()
+	host := conn.RemoteAddr().String()
+	fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: %s\r\nOrigin: http://%s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", host, host)
+	conn.Write(frame(fin|text, strings.Repeat("x", maxMessage+1)))
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		t.Errorf("the connection ends with %v", err)
+	}
+	if want := "\x88\x02\x03\xf1"; !strings.HasSuffix(string(answer), want) { // 1009
+		t.Errorf("the last frame is %.8q, want %q", string(answer)[max(0, len(answer)-4):], want)
+	}
+}
