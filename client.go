@@ -33,6 +33,8 @@ type closeReason struct {
 	err  error  // the error with which the connection failed, if it did
 }
 
+const lost = "connection lost" // the text of a reason
+
 func (r closeReason) String() string {
 	if r.err != nil {
 		return fmt.Sprintf("%s: %v", r.text, r.err)
@@ -276,7 +278,7 @@ func (c *Client) readError(err error) closeReason {
 	case errors.Is(err, os.ErrDeadlineExceeded): // the hub removes the client: the hub's reason counts, and not this one
 		return closeReason{code: closeGoingAway, text: "the server stops"}
 	default:
-		return closeReason{closeNormal, "connection lost", err}
+		return closeReason{closeNormal, lost, err}
 	}
 }
 
@@ -289,7 +291,7 @@ func (c *Client) writePump() {
 			c.conn.Close()
 			for range c.send { // drop the rest
 			}
-			if !errors.Is(err, os.ErrDeadlineExceeded) { // a passed deadline means that the hub removes the client, and has set the reason
+			if c.reason.text == lost { // because we have closed it
 				c.reason.text, c.reason.err = "cannot write", err
 			}
 			return

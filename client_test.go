@@ -319,8 +319,16 @@ type brokenConn struct {
 func (c brokenConn) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 func (c brokenConn) Close() error              { close(c.closed); return nil }
 
-// The hub knows nothing of the failure yet, and goes on filling the queue.
+// The hub knows nothing of the failure yet, and goes on filling the queue. Then it learns
+// from the reader that the connection is lost. If it removes the client for another reason,
+// a write that fails afterwards does not matter.
 func TestFailedWriteEndsTheConnection(t *testing.T) {
+	for reason, want := range map[string]string{lost: "cannot write: " + io.ErrClosedPipe.Error(), "too slow": "too slow"} {
+		t.Run(reason, func(t *testing.T) { testFailedWrite(t, reason, want) })
+	}
+}
+
+func testFailedWrite(t *testing.T, reason, want string) {
 	synctest.Test(t, func(t *testing.T) {
 		conn := brokenConn{closed: make(chan struct{})}
 		client := bareClient()
@@ -335,9 +343,10 @@ func TestFailedWriteEndsTheConnection(t *testing.T) {
 		for range 2 * cap(client.send) {
 			client.send <- frameOf()
 		}
+		client.reason.text = reason // as the hub does
 		close(client.send)
 		<-ended
-		if got, want := client.reason.String(), "cannot write: "+io.ErrClosedPipe.Error(); got != want {
+		if got := client.reason.String(); got != want {
 			t.Errorf("the reason is %q, want %q", got, want)
 		}
 	})
