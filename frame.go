@@ -130,7 +130,7 @@ func (c *Client) nextFrame() (inFrame, error) {
 		return f, os.ErrDeadlineExceeded // a read deadline does not stop us while frames are in the buffer
 	case reserved || !masked:
 		return f, errProtocol
-	case f.size < 0 || f.size > maxMessage: // less than 0: an int of 32 bits has overflowed
+	case header[1]&0x7f == 127 || f.size > maxMessage: // 127: the size has 64 bits, and may not fit into an int
 		return f, websocket.ErrFrameTooLarge
 	case f.isControl() && (!f.fin || f.size > maxControl):
 		return f, errProtocol

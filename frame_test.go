@@ -149,6 +149,18 @@ func TestClientWithoutNameThatFloodsPingsIsDisconnected(t *testing.T) {
 	}
 }
 
+// On a machine of 32 bits, a size of 64 bits may not fit into an int, and what is left of it
+// may look small.
+func TestSizeOf64BitsIsTooBig(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ann := startServer(t).join("ann")
+		ann.conn.Write([]byte{fin | text, 0x80 | 127, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, '{', '}'})
+		if code := ann.waitForClose(); code != closeTooBig {
+			t.Errorf("close code %d, want %d", code, closeTooBig)
+		}
+	})
+}
+
 // The size has 7, 16 or 64 bits, and the shortest form that holds it (RFC 6455, section 5.2).
 func TestHeaderHasTheShortestForm(t *testing.T) {
 	for size, want := range map[int]string{
