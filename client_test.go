@@ -357,10 +357,7 @@ func testFailedWrite(t *testing.T, reason, want string) {
 // lose the close code.
 func TestCloseCodeBeforeJoiningIsNotLost(t *testing.T) {
 	conn := startRealServer(t).dials()
-	host := conn.RemoteAddr().String()
-	fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: %s\r\nOrigin: http://%s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", host, host)
-	conn.Write(frame(fin|text, strings.Repeat("x", maxMessage+1)))
+	openWebSocket(conn, frame(fin|text, strings.Repeat("x", maxMessage+1))...)
 	answer, err := io.ReadAll(conn)
 	if err != nil {
 		t.Errorf("the connection ends with %v", err)

@@ -52,10 +52,7 @@ func (c *Course) Try(ctx context.Context, chapter *Document, b *Block) []string 
 	case "build":
 		solution := solutionOf(chapter, b.Attrs["build"])
 		rule := chapter.rule()
-		text = claimText(b, solution)
-		if rule != nil {
-			text = claimText(b, solution, rule)
-		}
+		text = claimText(b, solution, rule)
 		try = func(w *worktree) (*Block, string) { return buildProblem(w, b, solution, rule) }
 	case "output":
 		text = claimText(b)
@@ -69,10 +66,14 @@ func (c *Course) Try(ctx context.Context, chapter *Document, b *Block) []string 
 	})
 }
 
-// claimText is all the text that decides whether a claim passes.
+// claimText is all the text that decides whether a claim passes. A block that the
+// chapter does not have is nil.
 func claimText(blocks ...*Block) string {
 	var text strings.Builder
 	for _, b := range blocks {
+		if b == nil {
+			continue
+		}
 		fmt.Fprintf(&text, "```%s\n%s\n```\n", b.info, strings.Join(b.Body, "\n"))
 	}
 	return text.String()
