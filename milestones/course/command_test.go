@@ -122,6 +122,25 @@ func TestLearnerFollowsAChapter(t *testing.T) {
 	l.types("", 0, "2  hub", "started, 2 of 2 breaks tried, built ✓", "start 1")
 }
 
+// sampleSharedTest has a test that fails only when others have run before it.
+const sampleSharedTest = `package main
+
+import "testing"
+
+var others int
+
+func TestIsSkipped(t *testing.T) {
+	others++
+	t.Skip("there is no browser")
+}
+
+func TestNeedsNobodyBefore(t *testing.T) {
+	if others > 0 {
+		t.Errorf("%d others ran before, want 0", others)
+	}
+}
+`
+
 func TestCheckFindsWhatElseIsBroken(t *testing.T) {
 	needSlow(t)
 	l := newLearner(t, newSample(t).build())
@@ -131,8 +150,15 @@ func TestCheckFindsWhatElseIsBroken(t *testing.T) {
 	l.types("check 1", 1, "not in your files yet. First: go run ./milestones build 1")
 	l.types("build 1", 0, "nobody was greeted by name")
 	l.writes("course/01/main.go", strings.Replace(sampleMain, `"hello, " + name`, `"hello"`, 1))
-	l.types("check 1", 1, "The exercise passes, but another test of the milestone fails:", `greet said "hello"`)
-	l.writes("course/01/main.go", strings.Replace(sampleMain, `"hello, " + name`, `map[bool]string{true: "hello", false: "hello, " + name}[name == ""]`, 1)+
+	l.writes("course/01/shared_test.go", sampleSharedTest)
+	out := l.types("check 1", 1, "The exercise passes, but another test of the milestone fails:", `greet said "hello"`)
+	if strings.Contains(out, "there is no browser") {
+		t.Errorf("a skipped test is shown as a failure:\n%s", out)
+	}
+	solved := strings.Replace(sampleMain, `"hello, " + name`, `map[bool]string{true: "hello", false: "hello, " + name}[name == ""]`, 1)
+	l.writes("course/01/main.go", solved)
+	l.types("check 1", 0, "TestNeedsNobodyBefore failed once, and passed when run again.", "Milestone 1: passed.")
+	l.writes("course/01/main.go", solved+
 		"\nfunc vetted() { fmt.Printf(\"%d\", \"one\") }\n")
 	l.types("check 1", 1, "Printf format %d has arg")
 }
