@@ -150,22 +150,18 @@ func (c *Client) end(by time.Time) {
 func (c *Client) askName() (reason closeReason, joined bool) {
 	defer c.ws.SetDeadline(time.Time{})
 	for {
-		message, tooFast, err := c.receive()
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return closeReason{code: closePolicy, text: "no name"}, false
-		} else if err != nil {
-			return c.readError(err), false
-		}
-		request, err := c.admit(message, tooFast)
+		request, refused, err := c.nextRequest()
 		switch {
-		case err != nil: // c.tell, below
+		case err != nil:
+			return c.readError(err), false
+		case refused != nil:
+			c.tell(refused, "")
 		case request.kind == join:
 			c.name = request.text
 			return closeReason{}, true
 		case request.kind == say:
-			err = errors.New("please send your name first")
+			c.tell(errors.New("please send your name first"), "")
 		}
-		c.tell(err, "")
 	}
 }
 
@@ -198,14 +194,12 @@ func (c *Client) run() {
 // and returns the reason.
 func (c *Client) readPump() closeReason {
 	for {
-		message, tooFast, err := c.receive()
-		if err != nil {
-			return c.readError(err)
-		}
-		request, err := c.admit(message, tooFast)
+		request, refused, err := c.nextRequest()
 		switch {
 		case err != nil:
-			c.tell(err, request.ref)
+			return c.readError(err)
+		case refused != nil:
+			c.tell(refused, request.ref)
 			continue
 		case request.kind == join:
 			c.tell(errors.New("you have a name already"), "")
@@ -226,14 +220,20 @@ func (c *Client) readPump() closeReason {
 	}
 }
 
-// admit parses a message. If this client sends too fast, admit refuses everything
-// but the answer to a heartbeat: the page did not choose when to send that.
-func (c *Client) admit(message []byte, tooFast bool) (request, error) {
-	request, err := parse(message)
-	if tooFast && string(message) != "{}" {
-		err = errTooFast
+// nextRequest waits for the next request. There are two kinds of errors: refused is for the
+// person at the browser, and the connection goes on; err ends the connection. If this
+// client sends too fast, nextRequest refuses everything but the answer to a heartbeat: the
+// page did not choose when to send that.
+func (c *Client) nextRequest() (request request, refused, err error) {
+	m, err := c.receive()
+	if err != nil {
+		return request, nil, err
 	}
-	return request, err
+	request, refused = parse(m.text)
+	if m.tooFast && string(m.text) != "{}" {
+		refused = errTooFast
+	}
+	return request, refused, nil
 }
 
 // tell sends an error, if there is one, to this browser alone, through the hub, because
@@ -275,6 +275,8 @@ func (c *Client) readError(err error) closeReason {
 		return closeReason{code: closeProtocol, text: "protocol error"}
 	case errors.Is(err, websocket.ErrFrameTooLarge):
 		return closeReason{code: closeTooBig, text: "frame too big"}
+	case errors.Is(err, os.ErrDeadlineExceeded) && c.name == "":
+		return closeReason{code: closePolicy, text: "no name"}
 	case errors.Is(err, os.ErrDeadlineExceeded): // the hub removes the client: the hub's reason counts, and not this one
 		return closeReason{code: closeGoingAway, text: "the server stops"}
 	default:

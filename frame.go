@@ -47,40 +47,53 @@ func frameOf(elements ...[]byte) *outFrame {
 
 var errProtocol = errors.New("protocol error")
 
-// receive waits for the next message, and handles control frames meanwhile. It
-// joins the fragments of a message. For a binary message it returns nothing, and
-// parse refuses that, because it is not JSON. tooFast reports that the client
-// sends faster than its limiter allows.
-func (c *Client) receive() (message []byte, tooFast bool, err error) {
-	started, binary := false, false
-	for {
-		f, err := c.nextFrame()
+// inMessage is a message from a browser, its fragments joined.
+type inMessage struct {
+	text    []byte // nil if the message is binary: parse refuses that, because it is not JSON
+	tooFast bool   // a fragment of it came faster than the client's limiter allows
+}
+
+// receive waits for the next message.
+func (c *Client) receive() (inMessage, error) {
+	var m inMessage
+	binary := false
+	for first := true; ; first = false {
+		f, err := c.nextFragment()
 		if err != nil {
-			return nil, false, err
+			return m, err
 		}
-		if f.isControl() {
-			if _, err := c.ws.HandleFrame(f.reader); err != nil { // answers a ping; a close frame is io.EOF
-				return nil, false, err
-			}
-			continue
-		}
-		if started != (f.opcode == websocket.ContinuationFrame) {
-			return nil, false, errProtocol // a fragment without a beginning, or a beginning without an end
-		}
-		started, binary, tooFast = true, binary || f.opcode == websocket.BinaryFrame, tooFast || f.tooFast
-		if len(message)+f.size > maxMessage {
-			return nil, false, websocket.ErrFrameTooLarge
+		switch {
+		case first == (f.opcode == websocket.ContinuationFrame):
+			return m, errProtocol // a fragment without a beginning, or a beginning without an end
+		case len(m.text)+f.size > maxMessage:
+			return m, websocket.ErrFrameTooLarge
 		}
 		payload := make([]byte, f.size)
 		if _, err := io.ReadFull(f.reader, payload); err != nil {
-			return nil, false, err
+			return m, err
 		}
-		message = append(message, payload...)
-		switch {
-		case f.fin && binary:
-			return nil, tooFast, nil
-		case f.fin:
-			return message, tooFast, nil
+		m.text = append(m.text, payload...)
+		m.tooFast = m.tooFast || f.tooFast
+		binary = binary || f.opcode == websocket.BinaryFrame
+		if f.fin && binary {
+			m.text = nil
+		}
+		if f.fin {
+			return m, nil
+		}
+	}
+}
+
+// nextFragment waits for a frame that is a message, or a part of one. It handles the
+// control frames that come before it.
+func (c *Client) nextFragment() (inFrame, error) {
+	for {
+		f, err := c.nextFrame()
+		if err != nil || !f.isControl() {
+			return f, err
+		}
+		if _, err := c.ws.HandleFrame(f.reader); err != nil { // answers a ping; a close frame is io.EOF
+			return f, err
 		}
 	}
 }

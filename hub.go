@@ -366,7 +366,8 @@ func (h *Hub) stop() error {
 }
 
 // saveRest saves and publishes one batch after the other, for at most saveWait. If that is
-// not enough, it returns an error with the number of messages that nobody has seen.
+// not enough, it returns an error with the number of messages that nobody has seen. (The
+// commit of a batch may still succeed: its senders' pages repeat it, and the refs match.)
 func (h *Hub) saveRest() error {
 	deadline := time.After(saveWait)
 	for {
@@ -380,7 +381,7 @@ func (h *Hub) saveRest() error {
 		case saved := <-h.store.saved:
 			h.publish(saved)
 		case <-deadline:
-			return fmt.Errorf("%d messages are not saved: %w", len(h.saving)+len(h.pending), h.store.lastError())
+			return fmt.Errorf("%d messages were not saved in time: %w", len(h.saving)+len(h.pending), h.store.lastError())
 		}
 	}
 }

@@ -307,8 +307,8 @@ func TestShutdownReportsUnsavedMessages(t *testing.T) {
 			if took := time.Since(start); took > saveWait+time.Second {
 				t.Errorf("the shutdown took %v, want %v: then nobody waits for the store any more", took, saveWait)
 			}
-			if err == nil || !strings.Contains(err.Error(), "2 messages are not saved") {
-				t.Errorf("serve returned %v, want that two messages are not saved", err)
+			if err == nil || !strings.Contains(err.Error(), "2 messages were not saved in time") {
+				t.Errorf("serve returned %v, want that two messages were not saved in time", err)
 			}
 		})
 		for range 2 {
