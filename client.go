@@ -64,8 +64,8 @@ type Client struct {
 	ws   *websocket.Conn // on conn: it reads frames, and writes pongs and close frames
 	send chan *outFrame  // frames on their way to the browser; only the hub sends on it, so only the hub closes it
 
-	// The hub sets reason and endBy before it closes send. Afterwards, the reader and the
-	// writer may use them.
+	// For a client in the room, the hub sets reason and endBy before it closes send.
+	// Afterwards, the reader and the writer may use them.
 	reason closeReason
 	endBy  time.Time // when the connection must have ended
 
@@ -98,8 +98,8 @@ func serveClient(ctx context.Context, hub *Hub, conn net.Conn, ws *websocket.Con
 	}
 
 	// The deadline for the name; askName clears it. It is set before AfterFunc, so
-	// that a shutdown can overwrite it. It holds for writes too: the reader answers
-	// pings. If a browser floods pings and reads none of the answers, an answer blocks.
+	// that a shutdown can overwrite it. It is for writes too: if a browser floods pings
+	// and reads none of the answers, the reader blocks while it writes an answer.
 	ws.SetDeadline(time.Now().Add(nameWait))
 
 	// A shutdown ends the wait for a name. (The request's own context ended when the
@@ -108,27 +108,31 @@ func serveClient(ctx context.Context, hub *Hub, conn net.Conn, ws *websocket.Con
 		ws.SetReadDeadline(time.Now())
 		ws.SetWriteDeadline(time.Now().Add(endWait)) // the reader may be writing the answer to a ping
 	})
-	reason, joined := client.askName()
-	if !stopWatching() {
-		reason, joined = closeReason{code: closeGoingAway, text: "the server stops"}, false
+	reason, named := client.askName()
+	if !stopWatching() { // it returns false if the function has been called: the server stops
+		reason, named = closeReason{code: closeGoingAway, text: "the server stops"}, false
 	}
-	if !joined {
-		slog.Info("not joined", "peer", ws.Request().RemoteAddr, "why", reason.String())
-		hub.stats.ended.Add(reason.text, 1)
-		client.endBy = time.Now().Add(endWait)
-		ws.SetWriteDeadline(client.endBy)
-		ws.WriteClose(reason.code)
-		if reason.code == closeTooBig || reason.code == closeProtocol { // the rest of that frame is on its way
-			client.drain()
+	if named {
+		select {
+		case hub.register <- client:
+			client.run()
+			return
+		case <-hub.done:
+			reason = closeReason{code: closeGoingAway, text: "the server stops"}
 		}
-		return
 	}
-	select {
-	case hub.register <- client:
-		client.run()
-	case <-hub.done:
-		ws.SetWriteDeadline(time.Now().Add(endWait))
-		ws.WriteClose(closeGoingAway)
+	client.refuse(reason)
+}
+
+// refuse ends a connection that has not joined the room.
+func (c *Client) refuse(reason closeReason) {
+	slog.Info("not joined", "peer", c.ws.Request().RemoteAddr, "why", reason.String())
+	c.hub.stats.ended.Add(reason.text, 1)
+	c.endBy = time.Now().Add(endWait)
+	c.ws.SetWriteDeadline(c.endBy)
+	c.ws.WriteClose(reason.code)
+	if reason.code == closeTooBig || reason.code == closeProtocol { // the rest of that frame is on its way
+		c.drain()
 	}
 }
 
@@ -147,7 +151,7 @@ func (c *Client) end(by time.Time) {
 // there is none before the deadline, or the connection ends, askName returns false
 // and the reason. It clears the deadline, because a client in the room may be
 // silent.
-func (c *Client) askName() (reason closeReason, joined bool) {
+func (c *Client) askName() (reason closeReason, named bool) {
 	defer c.ws.SetDeadline(time.Time{})
 	for {
 		request, refused, err := c.nextRequest()
@@ -293,7 +297,7 @@ func (c *Client) writePump() {
 			c.conn.Close()
 			for range c.send { // drop the rest
 			}
-			if c.reason.text == lost { // because we have closed it
+			if c.reason.text == lost { // the reader has seen only that the connection is closed
 				c.reason.text, c.reason.err = "cannot write", err
 			}
 			return
@@ -306,8 +310,8 @@ func (c *Client) writePump() {
 // drain drops incoming bytes until the browser answers the close frame, for at most
 // closeWait, and not after endBy. If we closed the socket with unread bytes in it, TCP
 // would reset the connection, and the browser could lose our last frames. (If a read
-// deadline stopped us inside the header of a frame, drain mistakes the rest of it for a
-// new header and may stop too early. Then the browser may still lose our last frames.)
+// deadline stopped us inside the header of a frame, drain mistakes the rest of that header
+// for a new one and may stop too early. Then the browser may still lose our last frames.)
 func (c *Client) drain() {
 	deadline := time.Now().Add(closeWait)
 	if c.endBy.Before(deadline) {

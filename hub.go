@@ -13,12 +13,12 @@ const (
 	inactiveAfter = 3 * heartbeat    // a client that sends no frame, or takes none, for this long is removed at the next heartbeat
 	endWait       = 2 * time.Second  // for the last frames to a client that was removed, and for its answer
 
-	ownFrames  = 16                    // a client with so many waiting frames is removed if another one comes for it alone
+	ownFrames  = 16                    // a client with so many waiting frames is removed if one more is for this client alone
 	maxPending = 100                   // messages that wait for the store; while there are so many, the hub receives no more
 	batchWait  = 20 * time.Millisecond // from one batch to the next …
 	fullBatch  = 32                    // … but the next one need not wait if so many messages are there
 	maxBatch   = 64 << 10              // bytes of text in one batch, and so in one frame
-	unhealthy  = 5 * time.Second       // a message that waits longer to be saved makes /healthz say so
+	unhealthy  = 5 * time.Second       // if a message waits longer to be saved, /healthz reports an error
 	saveWait   = 2 * time.Second       // to save what waits when the server shuts down
 )
 
@@ -38,7 +38,7 @@ type Hub struct {
 	answers    chan answer // errors from readers
 	sweep      chan time.Time
 	oldest     chan chan time.Time // for health: Run answers with the time of the oldest message that is not saved
-	done       chan struct{}       // closed when Run receives from the store only; every send to the hub is in a select with it
+	done       chan struct{}       // closed when the shutdown begins: Run then receives from the store only; every send to the hub is in a select with it
 
 	store *Store
 	stats stats
@@ -248,7 +248,8 @@ func (h *Hub) handOver() {
 
 // publish delivers what the store has saved: all new messages to everyone, in one frame.
 // A message whose id is not new was published before. Its sender has repeated it, so
-// publish sends it to this client alone.
+// publish sends it to this client alone. If the store gives back another text, that text was
+// saved with the same ref before, and the sender gets an error.
 func (h *Hub) publish(saved []Message) {
 	posts := h.saving
 	h.saving = nil
@@ -293,11 +294,11 @@ func (h *Hub) deliver(frame *outFrame) {
 	h.stats.longestQueue.Set(int64(longest))
 }
 
-// queue queues the frame for a client, or removes the client as too slow if most frames
-// wait already: waiting would stop the whole room, and dropping the frame would leave a
-// gap that nobody notices.
-func (h *Hub) queue(client *Client, frame *outFrame, most int) {
-	if len(client.send) >= most {
+// queue queues the frame for a client. If limit frames wait already, it removes the client
+// as too slow: waiting would stop the whole room, and dropping the frame would leave a gap
+// that nobody notices.
+func (h *Hub) queue(client *Client, frame *outFrame, limit int) {
+	if len(client.send) >= limit {
 		h.remove(client, closeReason{code: closeTooSlow, text: "too slow"})
 		return
 	}
@@ -319,8 +320,9 @@ func (h *Hub) remove(client *Client, reason closeReason) {
 	}
 }
 
-// removeInactive removes clients whose connections died silently: for longer than inactiveAfter,
-// they have sent no frame, not even the answer to a heartbeat, or have taken none.
+// removeInactive removes clients whose connections died silently. For longer than
+// inactiveAfter, they either have sent no frame, not even the answer to a heartbeat, or
+// have taken none.
 func (h *Hub) removeInactive(now time.Time) {
 	for client := range h.clients {
 		last := min(client.lastFrame.Load(), client.lastWrite.Load())
@@ -367,7 +369,8 @@ func (h *Hub) stop() error {
 
 // saveRest saves and publishes one batch after the other, for at most saveWait. If that is
 // not enough, it returns an error with the number of messages that nobody has seen. (The
-// commit of a batch may still succeed: its senders' pages repeat it, and the refs match.)
+// commit of the last batch may still succeed. The pages repeat its messages after the
+// restart, and their refs prevent duplicates.)
 func (h *Hub) saveRest() error {
 	deadline := time.After(saveWait)
 	for {

@@ -149,9 +149,9 @@ func (s *Store) Run(ctx context.Context) {
 	}
 }
 
-// saveUntilDone repeats a batch that cannot be saved, because the disk is full, another
-// process locks the database, or somebody has deleted it. It logs this once. It
-// returns an error if ctx ends before the batch is saved.
+// saveUntilDone retries until the batch is saved. A save fails if the disk is full, another
+// process locks the database, or somebody has deleted the file. saveUntilDone logs this
+// once. It returns an error if ctx ends before the batch is saved.
 func (s *Store) saveUntilDone(ctx context.Context, batch []Message) error {
 	for {
 		err := s.save(ctx, batch)
@@ -169,7 +169,7 @@ func (s *Store) saveUntilDone(ctx context.Context, batch []Message) error {
 		}
 		select {
 		case <-time.After(retryWait):
-		case <-ctx.Done():
+		case <-ctx.Done(): // one last attempt, which fails at once
 		}
 	}
 }
@@ -204,7 +204,7 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 	if err := tx.QueryRowContext(ctx, newestID).Scan(&last); err != nil {
 		return err
 	}
-	last = max(last, s.lastID) // another process may have saved messages, or deleted the newest
+	last = max(last, s.lastID) // another process may have added messages (last is larger), or deleted the newest (lastID is)
 	insert := tx.StmtContext(ctx, s.insert)
 	for i, m := range batch {
 		m.ID = max(last+1, time.Now().UnixMicro()) // the clock may stand still, or be set back
