@@ -19,7 +19,6 @@ import (
 type stats struct {
 	clients      expvar.Int // in the room
 	messages     expvar.Int // published since the start
-	pending      expvar.Int // messages that are not saved yet
 	longestQueue expvar.Int // frames in the fullest queue of a client, at the last delivery
 	ended        expvar.Map // connections that have ended, by reason
 	refused      expvar.Map // connections that were refused, by reason
@@ -75,7 +74,13 @@ func debugRoutes(hub *Hub) http.Handler {
 	vars.Set("connections_refused", &hub.stats.refused)
 	vars.Set("batches", &hub.store.savedBatches)
 	vars.Set("batch_sizes", &hub.store.batchSizes)
-	vars.Set("pending", &hub.stats.pending)
+	vars.Set("pending", expvar.Func(func() any { // messages that are not saved yet
+		var pending int
+		if hub.look(func() { pending = len(hub.pending) + len(hub.saving) }) != nil {
+			return nil // null: unknown
+		}
+		return pending
+	}))
 	vars.Set("goroutines", expvar.Func(func() any { return runtime.NumGoroutine() }))
 
 	mux := http.NewServeMux()

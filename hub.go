@@ -37,8 +37,8 @@ type Hub struct {
 	posts      chan post
 	answers    chan answer // errors from readers
 	sweep      chan time.Time
-	oldest     chan chan time.Time // for health: Run answers with the time of the oldest message that is not saved
-	done       chan struct{}       // closed when the shutdown begins: Run then receives from the store only; every send to the hub is in a select with it
+	looks      chan func()   // Run calls these functions, so they may read what only Run touches
+	done       chan struct{} // closed when the shutdown begins: Run then receives from the store only; every send to the hub is in a select with it
 
 	store *Store
 	stats stats
@@ -82,7 +82,7 @@ func NewHub(store *Store, history []Message) *Hub {
 		posts:      make(chan post),
 		answers:    make(chan answer),
 		sweep:      make(chan time.Time),
-		oldest:     make(chan chan time.Time),
+		looks:      make(chan func()),
 		done:       make(chan struct{}),
 		clients:    make(map[*Client]bool),
 		store:      store,
@@ -102,7 +102,6 @@ func (h *Hub) Run(ctx context.Context) error {
 		if len(h.pending) == maxPending {
 			nextPost = nil // a nil channel is never ready: readers wait, and TCP makes their browsers wait
 		}
-		h.stats.pending.Set(int64(len(h.pending) + len(h.saving)))
 		select {
 		case <-ctx.Done():
 			return h.stop()
@@ -126,24 +125,35 @@ func (h *Hub) Run(ctx context.Context) error {
 			h.removeInactive(now)
 		case <-h.presenceDue:
 			h.deliverPresence()
-		case answer := <-h.oldest:
-			answer <- h.oldestMessage()
+		case look := <-h.looks:
+			look()
 		}
+	}
+}
+
+// look calls read in the goroutine of Run, and waits for it: so read may read everything
+// that only Run touches. It must not wait for anything. If Run does not answer within a
+// second, look returns an error.
+func (h *Hub) look(read func()) error {
+	ended := make(chan struct{})
+	select {
+	case h.looks <- func() { read(); close(ended) }:
+		<-ended
+		return nil
+	case <-h.done:
+		return errors.New("the server stops")
+	case <-time.After(time.Second):
+		return errors.New("the hub does not answer")
 	}
 }
 
 // health returns an error if Run does not answer within a second, or if a message
 // has been waiting for too long, because a save fails or because it hangs.
 func (h *Hub) health() error {
-	answer := make(chan time.Time, 1)
-	select {
-	case h.oldest <- answer:
-	case <-h.done:
-		return errors.New("the server stops")
-	case <-time.After(time.Second):
-		return errors.New("the hub does not answer")
+	var oldest time.Time
+	if err := h.look(func() { oldest = h.oldestMessage() }); err != nil {
+		return err
 	}
-	oldest := <-answer
 	if oldest.IsZero() || time.Since(oldest) <= unhealthy {
 		return nil
 	}
