@@ -83,6 +83,7 @@ scenario("own messages can be told from others'", { sizes: everySize, schemes: [
   const stage = await openStage();
   const { person: ada, server } = await stage.visitor("ada");
   server.sends(chat(1, "bob", "hello"), chat(2, "ada", "hello bob"), chat(3, "ada", "https://go.dev/"), chat(4, "Ada", "I am another one"));
+  await ada.shows(4);
   await ada.says("on its way");
   await ada.waitsWith("on its way: sending …");
   const places = await ada.evaluates(() => [...document.querySelectorAll("#log li:has(span)")].map((item) =>

@@ -153,8 +153,11 @@ export class Person {
     await this.isConnected();
   }
 
+  // says clicks on the box first. Up to a second after joining, the list of who is here
+  // comes, makes the header taller, and can move the box away just before the click. A
+  // person would see that, and click again.
   async says(text) {
-    await this.clicks("#text");
+    do await this.clicks("#text"); while (!await this.evaluates(() => document.activeElement.id === "text"));
     await this.pastes(text);
     await this.presses("Enter");
   }
