@@ -12,6 +12,12 @@ import (
 // This file limits connections: how many there are, how many of them come from one
 // address, and how many new ones begin in a second.
 
+// kernelBuffer is how many bytes the operating system keeps for a client that reads more
+// slowly than we write. (Linux takes twice as much.) By itself, Linux goes up to four
+// megabytes: a thousand clients that read nothing would pin four gigabytes, and the queue
+// of such a client would stay empty for a minute before the hub could call it slow.
+const kernelBuffer = 128 << 10
+
 // connectionMargin is how many connections may be open in addition to maxClients:
 // for pages that load, for older messages, and for /healthz.
 const connectionMargin = 128
@@ -49,6 +55,9 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 	}
 	if oldest := l.count(); oldest != nil {
 		oldest.Close()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok { // in tests, it may be a pipe
+		tcp.SetWriteBuffer(kernelBuffer)
 	}
 	return &limitedConn{Conn: conn, listener: l}, nil
 }

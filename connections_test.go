@@ -271,3 +271,31 @@ func TestHandlerReturnsAtOnce(t *testing.T) {
 		clients.Wait()
 	})
 }
+
+// What the operating system keeps for a client counts, too: no heap profile shows it.
+func TestKernelKeepsLittleForAClientThatReadsNothing(t *testing.T) {
+	listener := limitListener(listen(t), 1)
+	client, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	conn, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	kept, chunk := 0, make([]byte, 8<<10)
+	for {
+		conn.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+		n, err := conn.Write(chunk)
+		kept += n
+		if err != nil {
+			break
+		}
+	}
+	if kept > 1<<20 {
+		t.Errorf("the operating system keeps %d KB, want at most 1024", kept>>10)
+	}
+	t.Logf("the operating system keeps %d KB", kept>>10)
+}
