@@ -31,6 +31,7 @@ type config struct {
 	announce       []string
 	announceFile   string // "" means none
 	announceEvery  time.Duration
+	trouble        string   // what trouble to cause for a server, instead of being one; "" means none
 	rest           []string // arguments after the flags; there should be none
 }
 
@@ -50,6 +51,7 @@ func main() {
 	flag.Func("announce", "a `text` that the server announces periodically; repeat the flag to rotate several texts", c.addAnnouncement)
 	flag.StringVar(&c.announceFile, "announce-file", "", "also announce the lines of this `file`; the server reads it again before each announcement")
 	flag.DurationVar(&c.announceEvery, "announce-every", 30*time.Minute, "the `interval` between two announcements")
+	flag.StringVar(&c.trouble, "trouble", "", "be no server, but cause this `trouble` for the one at -addr, from a second terminal: talk, crowd, stall, flood, delay, cut or lock (its -db)")
 	flag.Parse()
 	c.rest = flag.Args()
 
@@ -129,6 +131,9 @@ func (c *config) check() error {
 func run(ctx context.Context, c *config) error {
 	if err := c.check(); err != nil {
 		return err
+	}
+	if c.trouble != "" {
+		return causeTrouble(ctx, c)
 	}
 	listener, err := net.Listen("tcp", c.addr)
 	if err != nil {

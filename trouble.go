@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/net/websocket"
+)
+
+// This file causes trouble for a server, from a process of its own: its people come through the
+// network, as everybody does, and use none of the server's memory. Nothing here is needed by
+// the server itself.
+
+// troubleTime is how long a trouble lasts. 0 means that there is no such trouble.
+func troubleTime(name string) time.Duration {
+	switch name {
+	case "talk", "crowd", "stall", "flood", "delay":
+		return time.Minute
+	case "cut":
+		return 2 * time.Minute // the server notices after at most 100 seconds
+	case "lock":
+		return 10 * time.Second
+	}
+	return 0
+}
+
+// causeTrouble causes the trouble c.trouble until its time is over, or ctx ends. When the process
+// ends, the operating system closes the connections.
+func causeTrouble(ctx context.Context, c *config) error {
+	ctx, cancel := context.WithTimeout(ctx, troubleTime(c.trouble))
+	defer cancel()
+	switch c.trouble {
+	case "talk":
+		people(20, c.addr, "talker", talk("hello", time.Second))
+	case "crowd":
+		people(1000, c.addr, "visitor", onlyRead)
+	case "stall": // somebody has to talk, or there is nothing to read
+		people(1, c.addr, "stalled", func(net.Conn, *websocket.Conn) { <-ctx.Done() })
+		people(20, c.addr, "talker", talk(strings.Repeat("traffic ", 30), 300*time.Millisecond))
+	case "flood":
+		people(1, c.addr, "flooder", talk("me first", 0))
+	case "delay":
+		people(1, c.addr, "far away", readInGulps)
+		people(20, c.addr, "talker", talk("hello", time.Second))
+	case "cut":
+		people(1, c.addr, "cut off", func(conn net.Conn, _ *websocket.Conn) { io.Copy(io.Discard, conn) })
+	case "lock":
+		unlock, err := holdWriteLock(ctx, c.db)
+		if err != nil {
+			return fmt.Errorf("lock %s: %w", c.db, err)
+		}
+		defer unlock()
+	default:
+		return errors.New("-trouble must be talk, crowd, stall, flood, delay, cut or lock")
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// people lets n people join, and behave in some way. Whom the server refuses or disconnects
+// comes back, like a page.
+func people(n int, addr, name string, behave func(net.Conn, *websocket.Conn)) {
+	for i := range n {
+		go func() {
+			for {
+				if conn, ws, err := visit(addr, fmt.Sprint(name, " ", i+1)); err == nil {
+					behave(conn, ws)
+					conn.Close()
+				}
+				time.Sleep(time.Second + rand.N(time.Second))
+			}
+		}()
+	}
+}
+
+// visit joins the room.
+func visit(addr, name string) (net.Conn, *websocket.Conn, error) {
+	config, err := websocket.NewConfig("ws://"+addr+"/ws", "http://"+addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	conn.(*net.TCPConn).SetReadBuffer(4 << 10) // if nobody reads, a small one is soon full
+	ws, err := websocket.NewClient(config, conn)
+	if err == nil {
+		_, err = fmt.Fprintf(ws, `{"name":%q}`, name)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, nil, err
+	}
+	return conn, ws, nil
+}
+
+// onlyRead reads, and answers no heartbeat: a minute is shorter than the server's patience.
+func onlyRead(_ net.Conn, ws *websocket.Conn) { io.Copy(io.Discard, ws) }
+
+// talk says the text again and again, with a pause of about this length.
+func talk(text string, pause time.Duration) func(net.Conn, *websocket.Conn) {
+	return func(conn net.Conn, ws *websocket.Conn) {
+		go onlyRead(conn, ws)
+		for {
+			if _, err := fmt.Fprintf(ws, `{"text":%q}`, text); err != nil {
+				return
+			}
+			time.Sleep(pause/2 + rand.N(pause+1))
+		}
+	}
+}
+
+// readInGulps reads a little twice a second, as through a slow network.
+func readInGulps(conn net.Conn, _ *websocket.Conn) {
+	gulp := make([]byte, 16<<10)
+	for {
+		if _, err := conn.Read(gulp); err != nil {
+			return
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+}
+
+// holdWriteLock stops all other writers, like a database viewer with changes that are not saved.
+func holdWriteLock(ctx context.Context, path string) (unlock func(), err error) {
+	db, err := sql.Open("sqlite", "file:"+url.PathEscape(path)+"?mode=rw&_txlock=immediate&_busy_timeout=5000")
+	if err != nil {
+		return nil, err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	return func() { tx.Rollback(); db.Close() }, nil
+}

@@ -1,0 +1,121 @@
+//go:build unix
+
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// causes starts a process that causes trouble for the program.
+func (p *program) causes(trouble string, flags ...string) *exec.Cmd {
+	p.t.Helper()
+	cmd := exec.Command(os.Args[0], append([]string{"-addr", p.addr, "-trouble", trouble}, flags...)...)
+	cmd.Env = append(os.Environ(), "CHAT_TEST_RUN_MAIN=1")
+	cmd.Stderr = p.t.Output()
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return cmd
+}
+
+// shows waits until the variables of the debug server are as wanted.
+func (p *program) shows(what string, wanted func(variables) bool) {
+	p.t.Helper()
+	var v variables
+	for end := time.Now().Add(testTimeout); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		response, err := http.Get("http://" + p.debugAddr + "/debug/vars")
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		v = variables{}
+		err = json.NewDecoder(response.Body).Decode(&v)
+		response.Body.Close()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if wanted(v) {
+			return
+		}
+	}
+	p.t.Fatalf("waited in vain for %s: %+v", what, v)
+}
+
+func startTroubledProgram(t *testing.T) (p *program, db string) {
+	t.Helper()
+	db = filepath.Join(t.TempDir(), "chat.db")
+	return startProgram(t, db, "-debug-addr", "127.0.0.1:0", "-rate", "5"), db
+}
+
+func TestPeopleTalkAndLeaveWithTheirProcess(t *testing.T) {
+	t.Parallel()
+	p, _ := startTroubledProgram(t)
+	talk := p.causes("talk")
+	p.shows("20 who talk", func(v variables) bool { return v.Clients == 20 && v.Messages > 20 })
+	talk.Process.Kill()
+	p.shows("nobody", func(v variables) bool { return v.Clients == 0 })
+}
+
+// A crowd is more than the server lets in at once. Who is refused tries again.
+func TestCrowdIsLetInLittleByLittle(t *testing.T) {
+	t.Parallel()
+	p, _ := startTroubledProgram(t)
+	p.causes("crowd")
+	p.shows("refusals", func(v variables) bool { return v.Refused["too many people at once"] > 0 })
+	p.shows("more clients than come in at once", func(v variables) bool { return v.Clients > joinBurst })
+}
+
+func TestStalledVisitorIsDisconnectedAlone(t *testing.T) {
+	t.Parallel()
+	p, _ := startTroubledProgram(t)
+	p.causes("stall")
+	p.shows("one who is too slow, and 20 who stay", func(v variables) bool { return v.Ended["too slow"] == 1 && v.Clients == 20 })
+}
+
+func TestFlooderAndTheCutOffHurtNobody(t *testing.T) {
+	t.Parallel()
+	p, _ := startTroubledProgram(t)
+	for _, trouble := range []string{"flood", "cut", "delay"} {
+		p.causes(trouble)
+	}
+	p.shows("everybody", func(v variables) bool { return v.Clients == 23 })
+	ann := p.join("ann")
+	ann.says("can you hear me?")
+	ann.hearsAmongOthers("ann: can you hear me?")
+}
+
+func TestLockedDatabaseHoldsMessagesBack(t *testing.T) {
+	t.Parallel()
+	p, db := startTroubledProgram(t)
+	lock := p.causes("lock", "-db", db)
+	ann := p.join("ann")
+	var seen int
+	p.shows("a message that waits", func(v variables) bool {
+		ann.says("hello")
+		seen = v.Messages
+		return *v.Pending > 5
+	})
+	lock.Process.Kill()
+	p.shows("all of them", func(v variables) bool { return *v.Pending == 0 && v.Messages > seen })
+}
+
+func TestLockNeedsADatabase(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing.db")
+	err := causeTrouble(t.Context(), &config{trouble: "lock", db: missing})
+	if err == nil || !strings.Contains(err.Error(), "lock "+missing) {
+		t.Errorf("the error is %v, want one that names the file", err)
+	}
+	if _, err := os.Stat(missing); err == nil {
+		t.Error("the database was made")
+	}
+}
