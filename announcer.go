@@ -38,7 +38,7 @@ func (a *Announcer) Run(ctx context.Context, hub *Hub) {
 		text := texts[a.turn%len(texts)]
 		a.turn++
 		select {
-		case hub.posts <- post{message: Message{Kind: "announcement", Name: serverName, Text: text}}:
+		case hub.posts <- post{message: Message{Kind: "announcement", Name: serverName, Text: text}, read: time.Now()}:
 		case <-hub.done:
 		}
 	})

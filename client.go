@@ -213,7 +213,7 @@ func (c *Client) readPump() closeReason {
 		}
 		c.received++
 		select {
-		case c.hub.posts <- post{c, Message{Kind: "chat", Name: c.name, Text: request.text, Ref: request.ref}}:
+		case c.hub.posts <- post{c, Message{Kind: "chat", Name: c.name, Text: request.text, Ref: request.ref}, time.Now()}:
 		case <-time.After(sayWait):
 			c.tell(errCannotSave, request.ref)
 		case <-c.gone:

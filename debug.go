@@ -19,6 +19,7 @@ import (
 type stats struct {
 	clients      expvar.Int // in the room
 	messages     expvar.Int // published since the start
+	deliveries   expvar.Int // the same, but each once for each client in the room
 	longestQueue expvar.Int // frames in the fullest queue of a client, at the last delivery
 	ended        expvar.Map // connections that have ended, by reason
 	refused      expvar.Map // connections that were refused, by reason
@@ -69,6 +70,7 @@ func debugRoutes(hub *Hub) http.Handler {
 	expvar.Do(func(v expvar.KeyValue) { vars.Set(v.Key, v.Value) }) // the variables of every program: cmdline, memstats
 	vars.Set("clients", &hub.stats.clients)
 	vars.Set("messages", &hub.stats.messages)
+	vars.Set("deliveries", &hub.stats.deliveries)
 	vars.Set("client_queue_max", &hub.stats.longestQueue)
 	vars.Set("connections_ended", &hub.stats.ended)
 	vars.Set("connections_refused", &hub.stats.refused)
@@ -80,6 +82,13 @@ func debugRoutes(hub *Hub) http.Handler {
 			return nil // null: unknown
 		}
 		return pending
+	}))
+	vars.Set("latency_ms", expvar.Func(func() any {
+		latency, err := hub.latency(50, 99)
+		if err != nil {
+			return nil // null: unknown
+		}
+		return map[string]float64{"p50": latency[0], "p99": latency[1]}
 	}))
 	vars.Set("goroutines", expvar.Func(func() any { return runtime.NumGoroutine() }))
 

@@ -21,6 +21,8 @@ import (
 type variables struct {
 	Clients     int
 	Messages    int
+	Deliveries  int
+	Latency     struct{ P50, P99 float64 } `json:"latency_ms"`
 	Batches     int
 	Goroutines  int
 	BatchSizes  map[string]int `json:"batch_sizes"`
@@ -60,11 +62,40 @@ func TestDebugVarsCountClientsMessagesAndBatches(t *testing.T) {
 		if got.Clients != 1 || got.Messages != 21 || got.Batches != 2 {
 			t.Errorf("%d clients, %d messages, %d batches; want 1, 21, 2", got.Clients, got.Messages, got.Batches)
 		}
+		if got.Deliveries != 42 {
+			t.Errorf("%d deliveries, want 21 messages for each of two clients", got.Deliveries)
+		}
 		if got.BatchSizes["1"] != 1 || got.BatchSizes["20"] != 1 || len(got.BatchSizes) != 2 {
 			t.Errorf("the batch sizes are %v, want one batch of 1 and one of 20", got.BatchSizes)
 		}
 		if got.Goroutines == 0 || got.Memstats.Alloc == 0 || got.Pending == nil || *got.Pending != 0 {
 			t.Errorf("goroutines, memstats or pending is missing, or something is pending: %+v", got)
+		}
+	})
+}
+
+// A message that comes soon after another one waits until the next batch is due. The clock
+// is virtual, so nothing else takes time.
+func TestDebugVarsReportLatencies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		if got := server.debugVars().Latency; got.P50 != 0 || got.P99 != 0 {
+			t.Errorf("without messages, the latencies are %+v, want 0", got)
+		}
+		ann := server.join("ann")
+		for n := range maxLatencies + 5 {
+			ann.says(fmt.Sprint(n))
+			ann.hears(fmt.Sprint("ann: ", n))
+			if n > 0 && n%10 != 0 {
+				time.Sleep(batchWait)
+			}
+		}
+		want := float64(batchWait.Milliseconds())
+		if got := server.debugVars().Latency; got.P50 != 0 || got.P99 != want {
+			t.Errorf("the latencies are %+v, want a median of 0 and a p99 of %v", got, want)
+		}
+		if kept := len(server.hub.latencies); kept != maxLatencies {
+			t.Errorf("%d latencies are kept, want %d", kept, maxLatencies)
 		}
 	})
 }

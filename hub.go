@@ -20,6 +20,8 @@ const (
 	maxBatch   = 64 << 10              // bytes of text in one batch, and so in one frame
 	unhealthy  = 5 * time.Second       // if a message waits longer to be saved, /healthz reports an error
 	saveWait   = 2 * time.Second       // to save what waits when the server shuts down
+
+	maxLatencies = 256 // the newest messages, whose latencies are kept
 )
 
 var errRefUsed = errors.New("not sent: another text has the same ref")
@@ -45,6 +47,7 @@ type Hub struct {
 
 	// Only Run touches these.
 	clients      map[*Client]bool
+	latencies    []time.Duration  // of the newest messages, from the reader to everyone's queue
 	lastID       int64            // of the last message published
 	history      [][]byte         // the last messages published, encoded
 	historyFrame *outFrame        // for all who join; nil after a new message
@@ -60,6 +63,7 @@ type Hub struct {
 type post struct {
 	client  *Client
 	message Message
+	read    time.Time // when its reader, or the announcer, had it
 }
 
 // answer is a frame for one client alone.
@@ -271,6 +275,7 @@ func (h *Hub) publish(saved []Message) {
 		case message.ID > h.lastID:
 			h.lastID = message.ID
 			fresh = append(fresh, encode(message))
+			h.latencies = append(h.latencies, time.Since(posts[i].read))
 		default:
 			h.sendTo(posts[i].client, frameOf(encode(message)))
 		}
@@ -279,10 +284,28 @@ func (h *Hub) publish(saved []Message) {
 		return
 	}
 	h.stats.messages.Add(int64(len(fresh)))
+	h.stats.deliveries.Add(int64(len(fresh) * len(h.clients)))
+	h.latencies = h.latencies[max(0, len(h.latencies)-maxLatencies):]
 	h.history = append(h.history, fresh...)
 	h.history = h.history[max(0, len(h.history)-historySize):]
 	h.historyFrame = nil
 	h.deliver(frameOf(fresh...)) // once, not once for each client
+}
+
+// latency returns percentiles of the newest messages' latencies, in milliseconds: 50 is the
+// median.
+func (h *Hub) latency(percents ...int) ([]float64, error) {
+	var latencies []time.Duration
+	if err := h.look(func() { latencies = slices.Sorted(slices.Values(h.latencies)) }); err != nil {
+		return nil, err
+	}
+	values := make([]float64, len(percents))
+	for i, percent := range percents {
+		if len(latencies) > 0 {
+			values[i] = latencies[len(latencies)*percent/100].Seconds() * 1000
+		}
+	}
+	return values, nil
 }
 
 // sendTo queues a frame for one client, if it is still in the room. No other queue has

@@ -250,7 +250,7 @@ func TestPostOfRemovedClientIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		bob := server.join("bob")
-		server.hub.posts <- post{bareClient(), Message{Kind: "chat", Name: "ann", Text: "late", Ref: "r1"}}
+		server.hub.posts <- post{bareClient(), Message{Kind: "chat", Name: "ann", Text: "late", Ref: "r1"}, time.Now()}
 		bob.posts("r2", "hello")
 		bob.hears("bob: hello")
 	})
