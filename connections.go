@@ -12,10 +12,11 @@ import (
 // This file limits connections: how many there are, how many of them come from one
 // address, and how many new ones begin in a second.
 
-// kernelBuffer is how many bytes the operating system keeps for a client that reads more
-// slowly than we write. (Linux takes twice as much.) By itself, Linux goes up to four
-// megabytes: a thousand clients that read nothing would pin four gigabytes, and the queue
-// of such a client would stay empty for a minute before the hub could call it slow.
+// kernelBuffer is the size of each connection's send buffer, in which the operating system
+// keeps bytes for a client that reads more slowly than we write. (Linux doubles the number.)
+// Without a limit of ours, the buffer grows to four megabytes: a thousand clients that read
+// nothing would pin four gigabytes. And the queue of such a client would begin to fill only
+// minutes later, so the hub would notice late that the client is too slow.
 const kernelBuffer = 128 << 10
 
 // connectionMargin is how many connections may be open in addition to maxClients:

@@ -51,7 +51,7 @@ func main() {
 	flag.Func("announce", "a `text` that the server announces periodically; repeat the flag to rotate several texts", c.addAnnouncement)
 	flag.StringVar(&c.announceFile, "announce-file", "", "also announce the lines of this `file`; the server reads it again before each announcement")
 	flag.DurationVar(&c.announceEvery, "announce-every", 30*time.Minute, "the `interval` between two announcements")
-	flag.StringVar(&c.trouble, "trouble", "", "be no server, but cause this `trouble` for the one at -addr, from a second terminal: talk, crowd, stall, flood, delay, cut or lock (its -db)")
+	flag.StringVar(&c.trouble, "trouble", "", "cause this `trouble` for the server at -addr, from a second terminal, instead of starting a server: talk, crowd, stall, flood, delay, cut or lock (its -db)")
 	flag.Parse()
 	c.rest = flag.Args()
 

@@ -15,9 +15,9 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// This file causes trouble for a server, from a process of its own: its people come through the
-// network, as everybody does, and use none of the server's memory. Nothing here is needed by
-// the server itself.
+// This file causes trouble for a server, from another process. Its clients come through the
+// network, as all clients do, and their goroutines and their memory are not those of the
+// server.
 
 // troubleTime is how long a trouble lasts. 0 means that there is no such trouble.
 func troubleTime(name string) time.Duration {
@@ -65,8 +65,8 @@ func causeTrouble(ctx context.Context, c *config) error {
 	return nil
 }
 
-// people lets n people join, and behave in some way. Whom the server refuses or disconnects
-// comes back, like a page.
+// people lets n people join, and calls behave for each of them. If the server refuses or
+// disconnects one, that one tries again after a pause, as a page does.
 func people(n int, addr, name string, behave func(net.Conn, *websocket.Conn)) {
 	for i := range n {
 		go func() {
@@ -91,7 +91,7 @@ func visit(addr, name string) (net.Conn, *websocket.Conn, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	conn.(*net.TCPConn).SetReadBuffer(4 << 10) // if nobody reads, a small one is soon full
+	conn.(*net.TCPConn).SetReadBuffer(4 << 10) // a small buffer is soon full if nobody reads
 	ws, err := websocket.NewClient(config, conn)
 	if err == nil {
 		_, err = fmt.Fprintf(ws, `{"name":%q}`, name)
@@ -103,7 +103,8 @@ func visit(addr, name string) (net.Conn, *websocket.Conn, error) {
 	return conn, ws, nil
 }
 
-// onlyRead reads, and answers no heartbeat: a minute is shorter than the server's patience.
+// onlyRead reads, and answers no heartbeat. The server would remove it after 75 seconds at the
+// earliest, and the trouble ends after a minute.
 func onlyRead(_ net.Conn, ws *websocket.Conn) { io.Copy(io.Discard, ws) }
 
 // talk says the text again and again, with a pause of about this length.
