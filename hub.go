@@ -296,9 +296,10 @@ func (h *Hub) publish(saved []Message) {
 // median.
 func (h *Hub) latency(percents ...int) ([]float64, error) {
 	var latencies []time.Duration
-	if err := h.look(func() { latencies = slices.Sorted(slices.Values(h.latencies)) }); err != nil {
+	if err := h.look(func() { latencies = slices.Clone(h.latencies) }); err != nil {
 		return nil, err
 	}
+	slices.Sort(latencies) // here, and not in the hub's goroutine
 	values := make([]float64, len(percents))
 	for i, percent := range percents {
 		if len(latencies) > 0 {

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -61,7 +62,9 @@ func causeTrouble(ctx context.Context, c *config) error {
 	default:
 		return errors.New("-trouble must be talk, crowd, stall, flood, delay, cut or lock")
 	}
-	<-ctx.Done()
+	for parent := os.Getppid(); ctx.Err() == nil && os.Getppid() == parent; { // it also ends with whoever has started it
+		time.Sleep(100 * time.Millisecond)
+	}
 	return nil
 }
 

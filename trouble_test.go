@@ -66,6 +66,21 @@ func TestPeopleTalkAndLeaveWithTheirProcess(t *testing.T) {
 	p.shows("nobody", func(v variables) bool { return v.Clients == 0 })
 }
 
+// A process that was killed can end nothing that it has started.
+func TestTroubleEndsWithItsParent(t *testing.T) {
+	t.Parallel()
+	p, _ := startTroubledProgram(t)
+	shell := exec.Command("sh", "-c", `"$0" -addr "$1" -trouble talk & wait`, os.Args[0], p.addr)
+	shell.Env = append(os.Environ(), "CHAT_TEST_RUN_MAIN=1")
+	if err := shell.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.shows("20 who talk", func(v variables) bool { return v.Clients == 20 })
+	shell.Process.Kill()
+	shell.Wait()
+	p.shows("nobody", func(v variables) bool { return v.Clients == 0 })
+}
+
 // A crowd is more than the server lets in at once. Who is refused tries again.
 func TestCrowdIsLetInLittleByLittle(t *testing.T) {
 	t.Parallel()
