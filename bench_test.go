@@ -84,6 +84,23 @@ func BenchmarkJoin(b *testing.B) {
 	}
 }
 
+// BenchmarkSample measures what a viewer of the lab costs, ten times a second, with a thousand
+// people in the room.
+func BenchmarkSample(b *testing.B) {
+	captureLog(b)
+	server := startRealServer(b)
+	server.fillRoom(1000)
+	lab := server.lab()
+	before := processorTime(b)
+	for b.Loop() {
+		if _, err := lab.sample(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	used := (processorTime(b) - before).Seconds() / float64(b.N)
+	b.ReportMetric(100*used*float64(time.Second/sampleEvery), "%-of-a-core")
+}
+
 // fillRoom lets this many people join.
 func (s *testServer) fillRoom(people int) (room []*browser) {
 	s.t.Helper()

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/pprof"
+	"runtime/trace"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,6 +84,8 @@ type Client struct {
 	start     time.Time    // when the connection began
 	lastFrame atomic.Int64 // nanoseconds from start to the last frame from the browser: the reader stores it, the hub loads it
 	lastWrite atomic.Int64 // the same for the last frame that the connection took; the writer stores it
+	writeFrom atomic.Int64 // when the write under way began, for the lab; 0 while the writer waits for a frame
+	reader    atomic.Value // a string, for the lab: the reader waits for a frame, is slowed by the limiter, or blocked by the hub
 }
 
 // serveClient serves one browser from the handshake to the end. Its goroutine becomes
@@ -173,6 +177,7 @@ func (c *Client) askName() (reason closeReason, named bool) {
 // disconnects first: the hub closes the queue, and run returns only when the reader
 // and the writer have both ended.
 func (c *Client) run() {
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("client", c.name))) // in dumps and profiles; the writer inherits them
 	joined := time.Now()
 	peer := c.ws.Request().RemoteAddr // c.ws.RemoteAddr() would be the URL of the page, and not the browser's address
 	slog.Info("connected", "peer", peer, "name", c.name)
@@ -212,6 +217,8 @@ func (c *Client) readPump() closeReason {
 			continue
 		}
 		c.received++
+		c.reader.Store("blocked")
+		handing := trace.StartRegion(context.Background(), "hand over")
 		select {
 		case c.hub.posts <- post{c, Message{Kind: "chat", Name: c.name, Text: request.text, Ref: request.ref}, time.Now()}:
 		case <-time.After(sayWait):
@@ -221,6 +228,7 @@ func (c *Client) readPump() closeReason {
 		case <-c.hub.done:
 			return closeReason{code: closeGoingAway, text: "the server stops"}
 		}
+		handing.End()
 	}
 }
 
@@ -293,6 +301,7 @@ func (c *Client) readError(err error) closeReason {
 // connection. That ends the reader, and so the hub closes the queue.
 func (c *Client) writePump() {
 	for frame := range c.send {
+		c.writeFrom.Store(int64(time.Since(c.start)) | 1)
 		if _, err := c.conn.Write(*frame); err != nil {
 			c.conn.Close()
 			for range c.send { // drop the rest
@@ -303,6 +312,7 @@ func (c *Client) writePump() {
 			return
 		}
 		c.lastWrite.Store(int64(time.Since(c.start)))
+		c.writeFrom.Store(0)
 	}
 	c.ws.WriteClose(c.reason.code)
 }

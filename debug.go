@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"expvar"
 	"fmt"
 	"io"
@@ -43,12 +44,16 @@ func shorten(text string) string {
 // serveDebug serves counters and profiles at c.debugAddr until its caller calls stop.
 // Anybody who can connect there sees all of it, and can keep the processor busy.
 // So it has an address of its own, for this machine or a private network.
-func serveDebug(c *config, hub *Hub) (stop func(), err error) {
+func serveDebug(c *config, hub *Hub, l *lab) (stop func(), err error) {
 	listener, err := net.Listen("tcp", c.debugAddr)
 	if err != nil {
 		return nil, fmt.Errorf("-debug-addr: %w", err)
 	}
-	server := newServer(knownHost(c.hosts, debugRoutes(hub)))
+	if l != nil && !isLoopback(listener) {
+		listener.Close()
+		return nil, errors.New("-lab: -debug-addr must be on localhost, or strangers could cause trouble")
+	}
+	server := newServer(knownHost(c.hosts, debugRoutes(hub, l)))
 	server.WriteTimeout = 0 // a profile takes as long as the request says
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -57,6 +62,9 @@ func serveDebug(c *config, hub *Hub) (stop func(), err error) {
 		}
 	})
 	slog.Info("debug server is running", "url", pageURL(c.debugAddr, listener)+"/debug/vars")
+	if l != nil {
+		slog.Info("lab is running", "url", pageURL(c.debugAddr, listener)+"/lab")
+	}
 	return func() {
 		server.Close()
 		running.Wait()
@@ -65,7 +73,7 @@ func serveDebug(c *config, hub *Hub) (stop func(), err error) {
 
 // debugRoutes serves the variables and the profiles. (Both packages also register
 // their handlers with http.DefaultServeMux, which this program does not serve.)
-func debugRoutes(hub *Hub) http.Handler {
+func debugRoutes(hub *Hub, l *lab) http.Handler {
 	var vars expvar.Map
 	expvar.Do(func(v expvar.KeyValue) { vars.Set(v.Key, v.Value) }) // the variables of every program: cmdline, memstats
 	vars.Set("clients", &hub.stats.clients)
@@ -102,6 +110,9 @@ func debugRoutes(hub *Hub) http.Handler {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	if l != nil {
+		l.addRoutes(mux)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if foreign(r) { // it could not read a profile, but start one
 			http.Error(w, "not for pages of other servers", http.StatusForbidden)

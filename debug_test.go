@@ -37,7 +37,7 @@ type variables struct {
 func (s *testServer) debugVars() (v variables) {
 	s.t.Helper()
 	response := httptest.NewRecorder()
-	debugRoutes(s.hub).ServeHTTP(response, httptest.NewRequest("GET", "/debug/vars", nil))
+	debugRoutes(s.hub, nil).ServeHTTP(response, httptest.NewRequest("GET", "/debug/vars", nil))
 	if err := json.Unmarshal(response.Body.Bytes(), &v); err != nil {
 		s.t.Fatalf("%s: %v", response.Body, err)
 	}
@@ -146,7 +146,7 @@ func TestDebugVarsCountDisconnectReasons(t *testing.T) {
 func TestDebugRoutesExistOnlyAtDebugAddr(t *testing.T) {
 	log := captureLog(t)
 	hub := NewHub(&Store{}, nil)
-	stop, err := serveDebug(&config{debugAddr: "127.0.0.1:0"}, hub)
+	stop, err := serveDebug(&config{debugAddr: "127.0.0.1:0"}, hub, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestDebugPortInUseIsAnError(t *testing.T) {
 // of ten seconds; with that, pprof would refuse a profile of thirty.
 func TestDebugServerAllowsLongProfiles(t *testing.T) {
 	log := captureLog(t)
-	stop, err := serveDebug(&config{debugAddr: "127.0.0.1:0"}, NewHub(&Store{}, nil))
+	stop, err := serveDebug(&config{debugAddr: "127.0.0.1:0"}, NewHub(&Store{}, nil), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestDebugServerAllowsLongProfiles(t *testing.T) {
 // chat on this machine.
 func TestDebugServerServesKnownHostsOnly(t *testing.T) {
 	log := captureLog(t)
-	stop, err := serveDebug(&config{debugAddr: "127.0.0.1:0"}, NewHub(&Store{}, nil))
+	stop, err := serveDebug(&config{debugAddr: "127.0.0.1:0"}, NewHub(&Store{}, nil), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

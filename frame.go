@@ -126,6 +126,7 @@ func (f inFrame) isControl() bool { return f.opcode >= websocket.CloseFrame }
 // keep a processor busy. So when the tokens are gone, the reader pauses for
 // floodWait. The connection's buffers fill up, and TCP makes the sender wait.
 func (c *Client) nextFrame() (inFrame, error) {
+	c.reader.Store("waits")
 	reader, err := c.ws.NewFrameReader()
 	if err != nil {
 		return inFrame{}, err
@@ -156,6 +157,7 @@ func (c *Client) nextFrame() (inFrame, error) {
 	}
 	if !c.limiter.allow(time.Now()) {
 		f.tooFast = true
+		c.reader.Store("slowed")
 		select {
 		case <-time.After(floodWait * time.Duration(1+f.size/2048)): // large ones take longer to parse
 		case <-c.gone: // the hub's read deadline does not stop us either while frames are in the buffer

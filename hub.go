@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/trace"
 	"slices"
 	"time"
 )
@@ -265,6 +266,7 @@ func (h *Hub) handOver() {
 // publish sends it to this client alone. If the store gives back another text, that text was
 // saved with the same ref before, and the sender gets an error.
 func (h *Hub) publish(saved []Message) {
+	defer trace.StartRegion(context.Background(), "publish").End()
 	posts := h.saving
 	h.saving = nil
 	var fresh [][]byte

@@ -23,6 +23,7 @@ import (
 type config struct {
 	addr, db       string
 	debugAddr      string   // "" means no debug server
+	lab            bool     // add the lab to it
 	hosts          []string // host names of this server, besides localhost
 	clientIPHeader string   // the platform's header with the browser's address; "" means none
 	maxClients     int
@@ -46,6 +47,7 @@ func main() {
 	flag.StringVar(&c.clientIPHeader, "client-ip-header", "", "read a browser's address in this `header` of the platform's proxy; without such a proxy, anybody can send the header")
 	flag.Func("host", "a host `name` of this server, if a proxy or tunnel passes requests for it to localhost; repeat the flag for several names", c.addHost)
 	flag.StringVar(&c.debugAddr, "debug-addr", "", "serve counters and profiles at this `host:port`, under /debug/vars and /debug/pprof/ (default: no debug server)")
+	flag.BoolVar(&c.lab, "lab", false, "add a page to the debug server, /lab, that shows what happens inside, and causes trouble; -debug-addr is then localhost:6060 by default")
 	flag.Float64Var(&c.rate, "rate", 5, "the rate limit: how many frames a second each client may send, after a burst of ten; 0 means no limit, for new connections neither")
 	flag.Func("log", "write the log as `text` or json (default text)", setLog)
 	flag.Func("announce", "a `text` that the server announces periodically; repeat the flag to rotate several texts", c.addAnnouncement)
@@ -149,8 +151,16 @@ func run(ctx context.Context, c *config) error {
 		return errors.Join(err, store.Close())
 	}
 	hub := NewHub(store, history)
+	var l *lab
+	if c.lab {
+		c.debugAddr = cmp.Or(c.debugAddr, "localhost:6060")
+		labCtx, stopTroubles := context.WithCancel(ctx)
+		l = newLab(labCtx, hub, pageURL(c.addr, listener))
+		defer l.running.Wait()
+		defer stopTroubles()
+	}
 	if c.debugAddr != "" {
-		stop, err := serveDebug(c, hub)
+		stop, err := serveDebug(c, hub, l)
 		if err != nil {
 			return errors.Join(err, store.Close())
 		}

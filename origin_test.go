@@ -91,7 +91,7 @@ func TestPagesOfOtherServersCannotStartProfiles(t *testing.T) {
 	request := httptest.NewRequest("GET", "/debug/pprof/profile?seconds=30", nil)
 	request.Header.Set("Sec-Fetch-Site", "cross-site")
 	response := httptest.NewRecorder()
-	debugRoutes(NewHub(&Store{}, nil)).ServeHTTP(response, request)
+	debugRoutes(NewHub(&Store{}, nil), nil).ServeHTTP(response, request)
 	if response.Code != http.StatusForbidden {
 		t.Errorf("status %d, want 403", response.Code)
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"runtime/trace"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -195,6 +196,7 @@ func (s *Store) Close() error {
 // or the last attempt reported an error although it succeeded. Then the older message
 // stays. When ctx ends, save gives up, even while it waits for a lock.
 func (s *Store) save(ctx context.Context, batch []Message) error {
+	defer trace.StartRegion(ctx, "save").End()
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -134,3 +134,36 @@ func TestLockNeedsADatabase(t *testing.T) {
 		t.Error("the database was made")
 	}
 }
+
+// post presses a button of the lab, and returns the status.
+func (p *program) post(path string) int {
+	p.t.Helper()
+	response, err := http.Post("http://"+p.debugAddr+"/lab/"+path, "", nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	response.Body.Close()
+	return response.StatusCode
+}
+
+// The lab starts and ends such processes, and a server that stops does not wait until their
+// time is over.
+func TestTheLabCausesTrouble(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, filepath.Join(t.TempDir(), "chat.db"), "-lab", "-debug-addr", "127.0.0.1:0")
+	p.post("trouble/talk")
+	p.shows("20 who talk", func(v variables) bool { return v.Clients == 20 })
+	if status := p.post("trouble/talk"); status != http.StatusConflict {
+		t.Errorf("a second trouble of the same name has status %d, want 409", status)
+	}
+	p.post("stop")
+	p.shows("nobody", func(v variables) bool { return v.Clients == 0 })
+	p.shows("that the trouble is over", func(variables) bool { return p.post("trouble/talk") == http.StatusNoContent })
+	p.shows("20 again", func(v variables) bool { return v.Clients == 20 })
+	p.signal(os.Interrupt)
+	late := time.AfterFunc(testTimeout, func() { p.cmd.Process.Kill() }) // half of what the trouble lasts
+	if status := p.exit(); status.ExitStatus() != 0 {
+		t.Errorf("the program ended with %v", status)
+	}
+	late.Stop()
+}

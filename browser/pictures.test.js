@@ -4,6 +4,7 @@
 import { scenario } from "./lib/scenario.js";
 
 const desk = { width: 1000, height: 640 };
+const wideDesk = { width: 1280, height: 650, deviceScaleFactor: 0.8 }; // the picture of the lab is wide, and its file should be small
 const phone = { width: 390, height: 844, deviceScaleFactor: 2 };
 
 scenario("the page asks for a name in the middle of the window", { sizes: [desk] }, async ({ openRoom }) => {
@@ -55,6 +56,19 @@ scenario("three people make a plan until the server goes away", { sizes: [desk] 
   await lin.hasWritten("I could also bring my");
   await lin.fits();
   await lin.screenshot("disconnected");
+});
+
+scenario("the lab shows a client that has stopped reading", { sizes: [wideDesk] }, async ({ openLab }) => {
+  const room = await openLab();
+  await room.visitor("Maya");
+  const lin = await room.viewer();
+  await lin.causes("stall");
+  await lin.isRunning("stall");
+  await lin.waitFor(() => [...document.querySelectorAll("#picture .trouble .news")]
+    .some((words) => words.textContent.startsWith("writes for"))); // after about 10 s
+  await lin.waitFor(() => [...document.querySelectorAll("#picture .trouble .news")].some((words) => Number(words.textContent) > 180));
+  await lin.fits();
+  await lin.screenshot("lab");
 });
 
 // prefersTheDark switches a person's device to dark colours. Firefox cannot do

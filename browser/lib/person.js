@@ -16,7 +16,7 @@ export class Person {
 
   static async enter(scene, origin) {
     const page = await scene.browser.borrow();
-    const person = new Person();
+    const person = new this();
     Object.assign(person, { scene, browser: scene.browser, page, origin });
     scene.cleanUp(() => person.browser.giveBack(page));
     person.#listens("console", (message) => {
@@ -99,24 +99,24 @@ export class Person {
 
   // What a person does.
 
-  async #front() {
+  async front() {
     await this.browser.toFront(this.page);
   }
 
   // types types into whatever has the focus; pastes puts all of it there at once.
   async types(text) {
-    await this.#front();
+    await this.front();
     await this.page.keyboard.type(text);
   }
 
   async pastes(text) {
-    await this.#front();
+    await this.front();
     await this.evaluates((text) => document.execCommand("insertText", false, text), text);
   }
 
   // presses presses a key, alone or with others: "Enter", "Shift+Tab".
   async presses(keys) {
-    await this.#front();
+    await this.front();
     const held = keys.split("+");
     const key = held.pop();
     for (const other of held) await this.page.keyboard.down(other);
@@ -125,13 +125,13 @@ export class Person {
   }
 
   async clicks(selector) {
-    await this.#front();
+    await this.front();
     await this.page.click(selector);
   }
 
   // chooses clicks on a button beside a text in the outbox.
   async chooses(words, text) {
-    await this.#front();
+    await this.front();
     const button = await this.page.evaluateHandle(`(${(words, text) => {
       const item = [...document.querySelectorAll("#outbox li")].find((item) => item.querySelector("span").textContent === text);
       return [...item.querySelectorAll("button")].find((button) => button.textContent === words);
@@ -164,7 +164,7 @@ export class Person {
 
   // hides opens a tab in front of the page; showsAgain closes it.
   async hides() {
-    await this.#front();
+    await this.front();
     this.#cover = await this.page.browserContext().newPage();
     await this.waitFor(() => document.hidden);
   }
@@ -271,7 +271,7 @@ export class Person {
 
   // isOn waits until the keyboard's focus is on an element, and visible.
   async isOn(selector) {
-    await this.#front();
+    await this.front();
     await this.waitFor((selector) => document.activeElement === document.querySelector(selector) &&
       getComputedStyle(document.activeElement).outlineStyle !== "none", selector);
   }

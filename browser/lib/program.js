@@ -30,6 +30,8 @@ export class Program {
       createInterface(program.#process.stderr)
         .on("line", (line) => {
           program.log.push(line);
+          const [, lab] = line.match(/lab is running.* url=http:\/\/([^ ]*)\/lab$/) ?? [];
+          if (lab) program.lab = lab; // it comes before the port of the chat
           const [, port] = line.match(/chat is running.* url=http:\/\/[^ ]*:(\d+)/) ?? [];
           if (port) resolve(Number(port));
         })

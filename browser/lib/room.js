@@ -11,6 +11,7 @@ import { House } from "./house.js";
 import { patience, within } from "./patience.js";
 import { Program } from "./program.js";
 import { Proxy } from "./proxy.js";
+import { Viewer } from "./viewer.js";
 
 export class Room extends House {
   network = new Proxy();
@@ -31,6 +32,19 @@ export class Room extends House {
     const person = await this.newcomer();
     await person.joins(name);
     return person;
+  }
+
+  // openWithLab opens a room that has a lab.
+  static async openWithLab(scene, ...flags) {
+    return Room.open(scene, "-lab", "-debug-addr", "127.0.0.1:0", ...flags);
+  }
+
+  // viewer has the lab open.
+  async viewer(path = "/lab/") {
+    const viewer = await Viewer.enter(this.scene, `http://${this.program.lab}`);
+    await viewer.opens(viewer.origin + path);
+    await viewer.isLive();
+    return viewer;
   }
 
   get origin() {

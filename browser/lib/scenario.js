@@ -50,6 +50,7 @@ class Scene {
     await attempt(() => play({
       browser: this.kind, size: this.size, scheme: this.scheme,
       openRoom: (...flags) => Room.open(this, ...flags),
+      openLab: (...flags) => Room.openWithLab(this, ...flags),
       openStage: () => Stage.open(this),
     }));
     for (const ending of this.#endings.reverse()) await attempt(ending);

@@ -1,0 +1,75 @@
+// The troubles: a question and guesses first, then the button, then the answer.
+
+import { part } from "./figures.js";
+
+const troubles = [
+  { name: "talk", title: "20 people talk", right: 1, guesses: ["About 20", "About 400", "About 8,000"],
+    question: "20 people come and talk. Each one says about one text a second. How many deliveries a second is that?",
+    answer: "Each text goes to everybody: 20 texts to 20 people are 400 deliveries a second, and more for you. Two batches are at " +
+      "least 20 ms apart. Texts that arrive meanwhile share a batch, and so one frame for each client." },
+  { name: "crowd", title: "1,000 people join", right: 2, guesses: ["They get 1,000 notices", "Their texts have to wait", "Almost nothing"],
+    question: "1,000 people join at the same time. What happens to those who are in the room already?",
+    answer: "The server lets 200 in at once, then 100 a second. The others get the status 503 and try again. Presence is broadcast at " +
+      "most once a second, not once for each arrival. The room has 1,000 places: if you are in it, somebody stays outside." },
+  { name: "stall", title: "One client stops reading", right: 2, guesses: ["They wait for it", "They miss messages", "Nothing"],
+    question: "One client stops reading, while others talk a lot. What happens to the others?",
+    answer: "Nothing: the hub never waits for a client. The operating system's buffers fill first. Then the writer blocks in Write, and " +
+      "the queue of 256 frames fills. At the next frame, the hub removes the client: code 1013, “too slow”." },
+  { name: "flood", title: "One client floods", right: 0, guesses: ["It makes the client wait", "It disconnects it", "It shows everything"],
+    question: "One client sends as fast as it can. What does the server do?",
+    answer: "The reader pauses for 10 ms after each message over the limit, so TCP makes the client wait. The others notice nothing." },
+  { name: "delay", title: "A slow network", right: 2, guesses: ["It fills up", "It holds half a second of frames", "It stays short"],
+    question: "20 people talk, and the network of one more takes frames only twice a second. What happens to its queue?",
+    answer: "A write ends when the operating system has the frame: the frames wait there, and only this client notices." },
+  { name: "cut", title: "A cable is cut", right: 2, guesses: ["At once", "After 25 seconds", "After 75 to 100 seconds"],
+    question: "Nothing arrives any more from one client, and no error either. When does the server remove it?",
+    answer: "Pages answer a heartbeat every 25 s. After 75 s of silence, the hub removes the client at the next one, as “inactive”." },
+  { name: "lock", title: "The database is locked", right: 1, guesses: ["They are lost", "They are shown later", "They are shown at once"],
+    question: "Another process locks the database for ten seconds. What happens to the texts of these seconds? (First let people talk.)",
+    answer: "Nobody sees a text that is not saved. The store repeats the save, and texts wait in pending. When 100 wait there, readers " +
+      "wait for the hub. One that waits for 5 s tells its sender “not saved yet”, and a page sends the text again. After the lock, " +
+      "everything that waits is saved and shown." },
+];
+const [stopAll, error] = ["stop-all", "error"].map((id) => document.getElementById(id));
+
+for (const trouble of troubles) {
+  const { name, title, question, guesses, answer, right } = trouble;
+  const choices = guesses.map((guess) => part("label", Object.assign(part("input"), { type: "radio", name: `guess-${name}` }), guess));
+  const [button, after] = [part("button", "Do it"), Object.assign(part("p"), { role: "status" })]; // a screen reader reads the answer
+  trouble.state = part("span");
+  const node = part("details", part("summary", title, trouble.state), part("fieldset", part("legend", question), ...choices), button, after);
+  Object.assign(node, { id: name, name: "trouble" }); // with one name for all, opening one closes the others
+  node.ontoggle = () => node.open && history.replaceState(null, "", `#${name}`);
+  button.onclick = async () => {
+    if (!await post(`/lab/trouble/${name}`)) return;
+    after.textContent = answer;
+    choices[right].className = "right";
+  };
+  stopAll.before(node);
+}
+stopAll.onclick = () => post("/lab/stop");
+addEventListener("hashchange", choose);
+choose();
+
+// A link such as /lab#stall chooses a trouble.
+function choose() {
+  const chosen = document.getElementById(location.hash.slice(1));
+  if (chosen?.localName === "details") chosen.open = true;
+}
+
+// post reports whether the server has done it. Otherwise it shows why not.
+async function post(address) {
+  const answer = await fetch(address, { method: "POST" }).catch((reason) => new Response(`No answer: ${reason.message}`, { status: 503 }));
+  error.textContent = answer.ok ? "" : await answer.text();
+  return answer.ok;
+}
+
+export const titleOf = (searched) => troubles.find(({ name }) => name === searched).title;
+
+// showRunning marks the troubles that go on.
+export function showRunning(running) {
+  for (const { name, state } of troubles) {
+    const words = running.includes(name) ? "running" : "";
+    if (state.textContent !== words) state.textContent = words;
+  }
+}
