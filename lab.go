@@ -172,7 +172,8 @@ func draw(clients []*Client) (drawn []clientSample, blocked int) {
 	return drawn[:min(len(drawn), maxDrawn)], blocked
 }
 
-// startTrouble starts this program once more, with -trouble. The trouble ends by itself.
+// startTrouble starts this program once more, with -trouble, or causes the trouble from inside. The
+// trouble ends by itself.
 func (l *lab) startTrouble(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	l.mu.Lock()
@@ -181,13 +182,22 @@ func (l *lab) startTrouble(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "there is no such trouble, or it is going on already", http.StatusConflict)
 		return
 	}
-	ctx, cancel := context.WithCancel(l.ctx)
+	ctx, cancel := context.WithTimeout(l.ctx, troubleTime(name))
 	l.troubles[name] = cancel
 	self, _ := os.Executable() // without, Run returns an error
 	process := exec.CommandContext(ctx, self, "-addr", strings.TrimPrefix(l.chatURL, "http://"), "-db", l.hub.store.path, "-trouble", name)
 	process.Stderr = os.Stderr
+	cause := process.Run
+	switch name { // these have to come from inside
+	case "hang":
+		cause = func() error { return l.hangSave(ctx) }
+	case "stop":
+		cause = func() error { return endThisProcess(ctx, os.Interrupt) }
+	case "kill":
+		cause = func() error { return endThisProcess(ctx, os.Kill) }
+	}
 	l.running.Go(func() {
-		if err := process.Run(); err != nil && ctx.Err() == nil {
+		if err := cause(); err != nil && ctx.Err() == nil {
 			slog.Error("cannot cause trouble", "name", name, "error", err)
 		}
 		cancel()

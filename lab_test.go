@@ -299,6 +299,7 @@ func TestGoroutinesAreLabelled(t *testing.T) {
 }
 
 func TestTheLabIsForThisMachineOnly(t *testing.T) {
+	t.Setenv(labServer, "1")
 	err := run(t.Context(), &config{addr: "127.0.0.1:0", debugAddr: ":0", lab: true, db: filepath.Join(t.TempDir(), "chat.db"),
 		maxClients: 10, announceEvery: time.Hour})
 	if err == nil || !strings.Contains(err.Error(), "-lab: -debug-addr must be on localhost") {

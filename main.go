@@ -137,6 +137,12 @@ func run(ctx context.Context, c *config) error {
 	if c.trouble != "" {
 		return causeTrouble(ctx, c)
 	}
+	if c.lab {
+		if os.Getenv(labServer) == "" {
+			return keepRunning(ctx)
+		}
+		ctx = endsWithInput(ctx)
+	}
 	listener, err := net.Listen("tcp", c.addr)
 	if err != nil {
 		return err // it needs no more words: "listen tcp 127.0.0.1:8080: bind: address already in use"

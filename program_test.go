@@ -56,7 +56,14 @@ func startProgram(t testing.TB, db string, flags ...string) *program {
 	t.Cleanup(func() { p.cmd.Process.Kill() })
 	p.stderr = stderr
 	p.log = bufio.NewScanner(stderr)
-	for p.addr == "" {
+	p.findsAddresses()
+	return p
+}
+
+// findsAddresses reads in the log where the program listens.
+func (p *program) findsAddresses() {
+	p.t.Helper()
+	for p.addr = ""; p.addr == ""; {
 		line := p.logs("is running")
 		addr := regexp.MustCompile(`http://([^/\s]+)`).FindStringSubmatch(line)[1]
 		if strings.Contains(line, "chat is running") {
@@ -65,7 +72,6 @@ func startProgram(t testing.TB, db string, flags ...string) *program {
 			p.debugAddr = addr
 		}
 	}
-	return p
 }
 
 // logs reads the program's log until a line contains the given words, and returns the

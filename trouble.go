@@ -27,8 +27,10 @@ func troubleTime(name string) time.Duration {
 		return time.Minute
 	case "cut":
 		return 2 * time.Minute // the server notices after at most 100 seconds
-	case "lock":
+	case "lock", "hang":
 		return 10 * time.Second
+	case "stop", "kill":
+		return time.Second
 	}
 	return 0
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -166,4 +167,53 @@ func TestTheLabCausesTrouble(t *testing.T) {
 		t.Errorf("the program ended with %v", status)
 	}
 	late.Stop()
+}
+
+// The lab's server is a process of its own, so that even kill -9 is one of the troubles.
+func TestTheLabRestartsTheServer(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, filepath.Join(t.TempDir(), "chat.db"), "-lab", "-debug-addr", "127.0.0.1:0")
+	var seen []string
+	for n, trouble := range []string{"kill", "stop"} {
+		ann := p.join("ann")
+		text := fmt.Sprint("before ", trouble)
+		ann.says(text)
+		seen = append(seen, "ann: "+text)
+		ann.hears(seen...)
+		p.post("trouble/" + trouble)
+		p.logs("the server has ended, and starts again")
+		p.findsAddresses()
+		if n == 1 {
+			p.join("bob").hears(seen...)
+		}
+	}
+	p.signal(os.Interrupt)
+	if status := p.exit(); status.ExitStatus() != 0 {
+		t.Errorf("the program ended with %v", status)
+	}
+}
+
+// A save that hangs makes no error. The message is shown when the save has ended.
+func TestTheLabLetsASaveHang(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, filepath.Join(t.TempDir(), "chat.db"), "-lab", "-debug-addr", "127.0.0.1:0")
+	ann := p.join("ann")
+	p.post("trouble/hang")
+	time.Sleep(100 * time.Millisecond) // until the connection is taken
+	ann.says("hello")
+	time.Sleep(time.Second) // a save takes some milliseconds
+	p.shows("a message that waits", func(v variables) bool { return *v.Pending == 1 })
+	p.post("stop")
+	ann.hears("ann: hello")
+}
+
+// If the process that one starts dies, its server does not stay behind.
+func TestServerEndsWithItsLab(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, filepath.Join(t.TempDir(), "chat.db"), "-lab", "-debug-addr", "127.0.0.1:0")
+	ann := p.join("ann")
+	p.signal(os.Kill)
+	if code := ann.waitForClose(); code != closeGoingAway {
+		t.Errorf("the close code is %d, want %d", code, closeGoingAway)
+	}
 }

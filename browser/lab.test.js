@@ -2,6 +2,8 @@
 // trouble. Its troubles are processes of the real program, and take as long as they take.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { everySize, scenario } from "./lib/scenario.js";
 
 const schemes = ["light", "dark"];
@@ -209,3 +211,32 @@ scenario("the lab leads to the chat", async ({ openLab }) => {
   const eve = await room.viewer();
   await eve.waitFor((port) => document.getElementById("chat").href === `http://127.0.0.1:${port}/`, room.program.port);
 });
+
+// The server comes back on the same ports, so these must be known before.
+scenario("the buttons that end the server start it again, and no text is lost", async ({ openLab }) => {
+  const [chat, debug] = await freePorts(2);
+  const room = await openLab("-addr", `127.0.0.1:${chat}`, "-debug-addr", `127.0.0.1:${debug}`);
+  const ada = await room.visitor("ada");
+  ada.expects("/ws"); // attempts that fail
+  const eve = await room.viewer();
+  eve.expects("/lab/events");
+  const said = [];
+  for (const [times, trouble] of ["stop", "kill"].entries()) {
+    await ada.says(`before ${trouble}`);
+    said.push(`ada: before ${trouble}`);
+    await ada.sees(...said);
+    await eve.causes(trouble);
+    await eve.waitFor((times) => document.getElementById("happened").textContent.split("the server is back").length > times, times + 1);
+    await eve.isLive();
+    await ada.isConnected();
+    await ada.sees(...said);
+  }
+});
+
+async function freePorts(count) {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
+  return ports;
+}

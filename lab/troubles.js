@@ -29,6 +29,15 @@ const troubles = [
     answer: "Nobody sees a text that is not saved. The store repeats the save, and texts wait in pending. When 100 wait there, readers " +
       "wait for the hub. One that waits for 5 s tells its sender “not saved yet”, and a page sends the text again. After the lock, " +
       "everything that waits is saved and shown." },
+  { name: "hang", title: "A save hangs", right: 2, guesses: ["Nobody", "The store, which tries again", "Only those who watch the time"],
+    question: "A save takes ten seconds, and there is no error. Who notices? (First let people talk.)",
+    answer: "Only the time tells: /healthz answers 503 when a message has waited for more than 5 s. The rest is as with the lock." },
+  { name: "stop", title: "The server restarts", right: 1, guesses: ["It is lost", "It is saved and shown before", "It is shown afterwards"],
+    question: "The server stops and starts again. What happens to a text that is not saved yet? (First join the chat.)",
+    answer: "The hub saves and shows what waits, then disconnects all clients (code 1001). Their pages connect again by themselves." },
+  { name: "kill", title: "kill -9", right: 0, guesses: ["None", "Those of the last second", "Those that nobody has seen"],
+    question: "The operating system kills the process at once. Which texts of the pages are lost? (First join the chat.)",
+    answer: "What anybody has seen is in the database. Pages repeat unconfirmed texts with the same ref: none is lost or doubled." },
 ];
 const [stopAll, error] = ["stop-all", "error"].map((id) => document.getElementById(id));
 
