@@ -152,7 +152,7 @@ func (p *documentParser) proseLine(number int, raw string) {
 		p.folded = false
 	}
 	p.doc.prose = append(p.doc.prose, line{number, p.section, raw, p.folded || strings.Contains(raw, "</details")})
-	if p.section != foundLater { // it grows after its chapter has landed
+	if p.section != foundLater && !strings.HasPrefix(raw, "Watch it: ") { // both are added after the chapter has landed
 		p.doc.words += countWords(raw)
 	}
 }

@@ -355,7 +355,7 @@ func TestMatchLines(t *testing.T) {
 
 // A chapter may be as long as it can be when it lands, and a mistake is found later.
 func TestFoundLaterDoesNotCountAsProse(t *testing.T) {
-	doc := parseDocument("milestones/01-basics.md", "# One\n\ntwo three\n\n## Found later\n\n- no more words\n\n## Questions\n\nfive\n")
+	doc := parseDocument("milestones/01-basics.md", "# One\n\ntwo three\n\nWatch it: no more words\n\n## Found later\n\n- no more words\n\n## Questions\n\nfive\n")
 	if doc.words != 5 {
 		t.Errorf("the chapter has %d words, want 5: those of its title, its prose and its questions", doc.words)
 	}
