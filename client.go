@@ -141,9 +141,9 @@ func (c *Client) refuse(reason closeReason) {
 }
 
 // The hub calls end when it removes the client. By the given time, the connection has
-// ended, whatever the browser does and whatever our goroutines wait for. In the room there is
-// no other deadline for writes: if a client reads nothing, its queue becomes full, or the hub
-// finds it inactive.
+// ended, whatever the browser does and whatever our goroutines wait for. Clients in the
+// room need no other deadline for writes: if one reads nothing, its queue becomes full, or the
+// hub finds it inactive.
 func (c *Client) end(by time.Time) {
 	c.endBy = by
 	close(c.gone)
@@ -248,11 +248,11 @@ func (c *Client) nextRequest() (request request, refused, err error) {
 	return request, refused, nil
 }
 
-// tell sends an error, if there is one, to this browser alone, through the hub, because
+// tell sends an error to this browser alone, through the hub, because
 // only the hub sends to the queue. A page that has sent a ref waits for an answer, so it
 // gets every error. Errors without a ref come at most once a second.
 func (c *Client) tell(err error, ref string) {
-	if err == nil || ref == "" && time.Since(c.lastError) < errorWait {
+	if ref == "" && time.Since(c.lastError) < errorWait {
 		return
 	}
 	if ref == "" {
@@ -289,10 +289,10 @@ func (c *Client) readError(err error) closeReason {
 		return closeReason{code: closeTooBig, text: "frame too big"}
 	case errors.Is(err, os.ErrDeadlineExceeded) && c.name == "":
 		return closeReason{code: closePolicy, text: "no name"}
-	case errors.Is(err, os.ErrDeadlineExceeded): // the hub removes the client: the hub's reason counts, and not this one
+	case errors.Is(err, os.ErrDeadlineExceeded): // the hub ends the reader: its own reason is logged, and this code makes run drain
 		return closeReason{code: closeGoingAway, text: "the server stops"}
 	default:
-		return closeReason{closeNormal, lost, err}
+		return closeReason{closeNormal, lost, err} // nobody gets the code, and nothing is left to drain
 	}
 }
 
@@ -301,12 +301,12 @@ func (c *Client) readError(err error) closeReason {
 // connection. That ends the reader, and so the hub closes the queue.
 func (c *Client) writePump() {
 	for frame := range c.send {
-		c.writeFrom.Store(int64(time.Since(c.start)) | 1)
+		c.writeFrom.Store(int64(time.Since(c.start)) | 1) // never 0, which means that the writer waits
 		if _, err := c.conn.Write(*frame); err != nil {
 			c.conn.Close()
 			for range c.send { // drop the rest
 			}
-			if c.reason.text == lost { // the reader has seen only that the connection is closed
+			if c.reason.text == lost { // the reader saw only that the connection was closed; this error says why
 				c.reason.text, c.reason.err = "cannot write", err
 			}
 			return

@@ -14,7 +14,7 @@ const (
 	inactiveAfter = 3 * heartbeat    // a client that sends no frame, or takes none, for this long is removed at the next heartbeat
 	endWait       = 2 * time.Second  // for the last frames to a client that was removed, and for its answer
 
-	ownFrames  = 16                    // a client with so many waiting frames is removed if one more is for this client alone
+	ownFrames  = 16                    // if so many frames wait, the hub removes the client when a frame for it alone is due
 	maxPending = 100                   // messages that wait for the store; while there are so many, the hub receives no more
 	batchWait  = 20 * time.Millisecond // from one batch to the next …
 	fullBatch  = 32                    // … but the next one need not wait if so many messages are there
@@ -48,7 +48,7 @@ type Hub struct {
 
 	// Only Run touches these.
 	clients      map[*Client]bool
-	latencies    []time.Duration  // of the newest messages, from the reader to everyone's queue
+	latencies    []time.Duration  // of the newest messages, from the reader until they are published
 	lastID       int64            // of the last message published
 	history      [][]byte         // the last messages published, encoded
 	historyFrame *outFrame        // for all who join; nil after a new message
@@ -99,8 +99,8 @@ func NewHub(store *Store, history []Message) *Hub {
 	return hub
 }
 
-// Run serves the room until ctx is cancelled. It never waits for a client or for
-// the disk. It returns an error if it has to end before everything is saved.
+// Run serves the room until ctx is cancelled. Until then, it never waits for a client or
+// for the disk. It returns an error if it has to end before everything is saved.
 func (h *Hub) Run(ctx context.Context) error {
 	for {
 		nextPost := h.posts
@@ -137,7 +137,7 @@ func (h *Hub) Run(ctx context.Context) error {
 }
 
 // look calls read in the goroutine of Run, and waits for it: so read may read everything
-// that only Run touches. It must not wait for anything. If Run does not answer within a
+// that only Run touches. The function read must not wait for anything. If Run does not answer within a
 // second, look returns an error.
 func (h *Hub) look(read func()) error {
 	ended := make(chan struct{})
@@ -294,8 +294,8 @@ func (h *Hub) publish(saved []Message) {
 	h.deliver(frameOf(fresh...)) // once, not once for each client
 }
 
-// latency returns percentiles of the newest messages' latencies, in milliseconds: 50 is the
-// median.
+// latency returns percentiles (50: the median) of the newest messages' latencies, in
+// milliseconds.
 func (h *Hub) latency(percents ...int) ([]float64, error) {
 	var latencies []time.Duration
 	if err := h.look(func() { latencies = slices.Clone(h.latencies) }); err != nil {
@@ -311,9 +311,10 @@ func (h *Hub) latency(percents ...int) ([]float64, error) {
 	return values, nil
 }
 
-// sendTo queues a frame for one client, if it is still in the room. No other queue has
-// this frame, so a client that asks for many and reads none would fill the memory. That is
-// why the client is removed if ownFrames frames wait already.
+// sendTo queues a frame for one client, if it is still in the room. All queues share the
+// frames that go to everyone, but no other queue has this one. So a client that asks for many
+// and reads none would fill the memory. That is why the client is removed if ownFrames
+// frames wait already.
 func (h *Hub) sendTo(client *Client, frame *outFrame) {
 	if h.clients[client] {
 		h.queue(client, frame, ownFrames)

@@ -37,7 +37,7 @@ ALTER TABLE messages ADD COLUMN ref TEXT;
 CREATE UNIQUE INDEX messages_ref ON messages (ref) WHERE ref IS NOT NULL`
 
 // schemaVersion is the number of the schema. SQLite keeps one in the file for this
-// purpose: user_version.
+// purpose: user_version. The schema without ref had no number yet, and counts as the first.
 const schemaVersion = 2
 
 const (
@@ -46,8 +46,8 @@ const (
 	query    = "SELECT id, kind, name, text, at, coalesce(ref, '') FROM messages "
 )
 
-// Store keeps the messages in an SQLite database. Run is the only goroutine that
-// writes to it. It gives each message its id, in the transaction that saves it.
+// Store keeps the messages in an SQLite database. Once it is open, Run is the only goroutine
+// that writes to it. It gives each message its id, in the transaction that saves it.
 type Store struct {
 	path    string
 	file    os.FileInfo // what was at path when the store was opened
@@ -170,7 +170,7 @@ func (s *Store) saveUntilDone(ctx context.Context, batch []Message) error {
 		}
 		select {
 		case <-time.After(retryWait):
-		case <-ctx.Done(): // one last attempt, which fails at once
+		case <-ctx.Done(): // the next attempt fails at once, and ends the loop
 		}
 	}
 }
@@ -206,7 +206,7 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 	if err := tx.QueryRowContext(ctx, newestID).Scan(&last); err != nil {
 		return err
 	}
-	last = max(last, s.lastID) // another process may have added messages (last is larger), or deleted the newest (lastID is)
+	last = max(last, s.lastID) // last is larger if another process has added messages, and s.lastID if it has deleted the newest
 	insert := tx.StmtContext(ctx, s.insert)
 	for i, m := range batch {
 		m.ID = max(last+1, time.Now().UnixMicro()) // the clock may stand still, or be set back
