@@ -117,6 +117,17 @@ scenario("the keyboard pauses, looks back, and comes back", async ({ openLab }) 
   await eve.draws();
 });
 
+scenario("the table shows a moment of the past, too", async ({ openLab }) => {
+  const room = await openLab();
+  const eve = await room.viewer();
+  await room.withoutBrowser("bob");
+  await eve.draws("bob");
+  await eve.clicks("#pause");
+  await eve.reads("#status", "the past");
+  await eve.clicks("#clients summary");
+  assert.equal((await eve.listed("bob"))[0], "bob");
+});
+
 scenario("the lab comes back after its server", async ({ openLab }) => {
   const room = await openLab();
   await room.withoutBrowser("bob");
