@@ -152,6 +152,7 @@ type clientSample struct {
 // draw samples all clients and returns the maxDrawn with the most trouble. It also counts the readers that
 // wait for the hub.
 func draw(clients []*Client) (drawn []clientSample, blocked int) {
+	order := func(a, b clientSample) int { return cmp.Or(cmp.Compare(b.trouble, a.trouble), cmp.Compare(a.ID, b.ID)) }
 	drawn = []clientSample{}
 	for _, c := range clients {
 		now := int64(time.Since(c.start))
@@ -166,10 +167,11 @@ func draw(clients []*Client) (drawn []clientSample, blocked int) {
 		case "blocked":
 			blocked++
 		}
-		drawn = append(drawn, s)
+		if i, _ := slices.BinarySearchFunc(drawn, s, order); i < maxDrawn { // most are not among the first
+			drawn = slices.Insert(drawn, i, s)[:min(len(drawn)+1, maxDrawn)]
+		}
 	}
-	slices.SortFunc(drawn, func(a, b clientSample) int { return cmp.Or(cmp.Compare(b.trouble, a.trouble), cmp.Compare(a.ID, b.ID)) })
-	return drawn[:min(len(drawn), maxDrawn)], blocked
+	return drawn, blocked
 }
 
 // startTrouble starts this program once more, with -trouble, or causes the trouble from inside. The
