@@ -64,7 +64,7 @@ func causeTrouble(ctx context.Context, c *config) error {
 	default:
 		return errors.New("-trouble must be talk, crowd, stall, flood, delay, cut or lock")
 	}
-	for parent := os.Getppid(); ctx.Err() == nil && os.Getppid() == parent; { // it also ends with whoever has started it
+	for parent := os.Getppid(); ctx.Err() == nil && os.Getppid() == parent; { // a trouble also ends when the process that started it has died
 		time.Sleep(100 * time.Millisecond)
 	}
 	return nil

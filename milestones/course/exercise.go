@@ -183,7 +183,7 @@ func withoutPassed(out string) string {
 			rest.WriteString(l)
 		}
 		if found != nil && found[1] == "---" {
-			test = "" // what follows, up to the next test, is nobody's
+			test = "" // the lines up to the next test belong to no test
 		}
 	}
 	return rest.String()
