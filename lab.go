@@ -107,12 +107,14 @@ func (l *lab) serveTrace(w http.ResponseWriter, _ *http.Request) {
 func (l *lab) sample() ([]byte, error) {
 	var clients []*Client
 	var pending, saving int
-	var lastBatch time.Time
+	var savingFor time.Duration
 	latency, err := l.hub.latency(50, 99)
 	if err == nil {
 		err = l.hub.look(func() {
 			clients = slices.Collect(maps.Keys(l.hub.clients))
-			pending, saving, lastBatch = len(l.hub.pending), len(l.hub.saving), l.hub.lastBatch
+			if pending, saving = len(l.hub.pending), len(l.hub.saving); saving > 0 {
+				savingFor = time.Since(l.hub.lastBatch)
+			}
 		})
 	}
 	if err != nil {
@@ -129,7 +131,7 @@ func (l *lab) sample() ([]byte, error) {
 		"at": time.Now().UnixMilli(), "chat": l.chatURL, "troubles": troubles,
 		"clients": len(clients), "drawn": drawn, "queueSize": sendQueue,
 		"pending": pending, "pendingSize": maxPending, "blocked": blocked,
-		"saving": saving, "savingFor": time.Since(lastBatch).Milliseconds(),
+		"saving": saving, "savingFor": savingFor.Milliseconds(),
 		"failing": store.failure.Load() != nil, "failure": store.lastError().Error(),
 		"messages": stats.messages.Value(), "deliveries": stats.deliveries.Value(), "batches": store.savedBatches.Value(),
 		"p50": latency[0], "p99": latency[1],

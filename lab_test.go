@@ -54,9 +54,13 @@ func (s *testServer) sample() (sample labSample) {
 
 func TestSampleOfAnEmptyRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		encoded, err := startServer(t).lab().sample()
+		server := startServer(t)
+		encoded, err := server.lab().sample()
 		if err != nil || !bytes.Contains(encoded, []byte(`"drawn":[]`)) || !bytes.Contains(encoded, []byte(`"troubles":[]`)) {
 			t.Errorf("the sample is %s, want lists that are empty, and not null: %v", encoded, err)
+		}
+		if got := server.sample(); got.Saving != 0 || got.SavingFor != 0 {
+			t.Errorf("the store saves %d messages for %d ms, want nothing", got.Saving, got.SavingFor)
 		}
 	})
 }
