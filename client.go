@@ -77,7 +77,7 @@ type Client struct {
 	received  int // messages
 	lastError time.Time
 	limiter   limiter
-	frame     frameReader // the last one
+	frame     frameReader // the one read last; drain reads the rest of it
 
 	gone chan struct{} // closed when the hub has removed the client
 
@@ -106,8 +106,8 @@ func serveClient(ctx context.Context, hub *Hub, conn net.Conn, ws *websocket.Con
 	// and reads none of the answers, the reader blocks while it writes an answer.
 	ws.SetDeadline(time.Now().Add(nameWait))
 
-	// A shutdown ends the wait for a name. (The request's own context ended when the
-	// handler returned.) Clients that have joined are the hub's business.
+	// A shutdown ends the wait for a name. (The request's own context is of no use: it ended
+	// when the HTTP handler handed the connection over and returned.) Clients that have joined are the hub's business.
 	stopWatching := context.AfterFunc(ctx, func() {
 		ws.SetReadDeadline(time.Now())
 		ws.SetWriteDeadline(time.Now().Add(endWait)) // the reader may be writing the answer to a ping
@@ -289,7 +289,7 @@ func (c *Client) readError(err error) closeReason {
 		return closeReason{code: closeTooBig, text: "frame too big"}
 	case errors.Is(err, os.ErrDeadlineExceeded) && c.name == "":
 		return closeReason{code: closePolicy, text: "no name"}
-	case errors.Is(err, os.ErrDeadlineExceeded): // the hub ends the reader: its own reason is logged, and this code makes run drain
+	case errors.Is(err, os.ErrDeadlineExceeded): // the hub has removed the client, or the server stops. The hub's reason is sent and logged; this one only makes run drain
 		return closeReason{code: closeGoingAway, text: "the server stops"}
 	default:
 		return closeReason{closeNormal, lost, err} // nobody gets the code, and nothing is left to drain

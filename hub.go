@@ -12,7 +12,7 @@ import (
 const (
 	heartbeat     = 25 * time.Second // between two heartbeats, which pages answer
 	inactiveAfter = 3 * heartbeat    // a client that sends no frame, or takes none, for this long is removed at the next heartbeat
-	endWait       = 2 * time.Second  // for the last frames to a client that was removed, and for its answer
+	endWait       = 2 * time.Second  // for the last frames to a client that was removed, and for its answer to the close frame
 
 	ownFrames  = 16                    // if so many frames wait, the hub removes the client when a frame for it alone is due
 	maxPending = 100                   // messages that wait for the store; while there are so many, the hub receives no more
@@ -41,7 +41,7 @@ type Hub struct {
 	answers    chan answer // errors from readers
 	sweep      chan time.Time
 	looks      chan func()   // Run calls these functions, so they may read what only Run touches
-	done       chan struct{} // closed when the shutdown begins: Run then receives from the store only; every send to the hub is in a select with it
+	done       chan struct{} // closed when the shutdown begins: Run then receives from the store only. Each send on the channels above is in a select with a receive from done
 
 	store *Store
 	stats stats
@@ -136,13 +136,13 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
-// look calls read in the goroutine of Run, and waits for it: so read may read everything
-// that only Run touches. The function read must not wait for anything. If Run does not answer within a
-// second, look returns an error.
-func (h *Hub) look(read func()) error {
+// look lets Run call the function do, and waits until do has returned. So do may read
+// everything that only Run touches; it must not wait for anything. If Run does not take the
+// function within a second, or if the server stops, look returns an error.
+func (h *Hub) look(do func()) error {
 	ended := make(chan struct{})
 	select {
-	case h.looks <- func() { read(); close(ended) }:
+	case h.looks <- func() { do(); close(ended) }:
 		<-ended
 		return nil
 	case <-h.done:
@@ -203,7 +203,7 @@ func (h *Hub) accept(p post) {
 		return // the hub has removed the client: its page will repeat the message
 	}
 	if p.message.Ref == "" {
-		p.message.Ref = newRef() // so that a retried batch saves it only once
+		p.message.Ref = newRef() // an attempt to save may report an error although it succeeded; the ref then keeps the next attempt from saving the message twice
 	}
 	switch waiting := h.find(p.message.Ref); {
 	case waiting == nil:
@@ -230,7 +230,8 @@ func (h *Hub) find(ref string) *post {
 
 // saveNext hands the next batch to the store, if the store is free and the batch is
 // due: batchWait after the last batch, or earlier if fullBatch messages wait. While one
-// batch is being saved, the next one collects, so a slower disk gets larger batches.
+// batch is being saved, messages collect for the next one, so a slower disk gets larger
+// batches.
 func (h *Hub) saveNext() {
 	if h.saving != nil || len(h.pending) == 0 {
 		return
@@ -266,7 +267,7 @@ func (h *Hub) handOver() {
 // publish sends it to this client alone. If the store gives back another text, that text was
 // saved with the same ref before, and the sender gets an error.
 func (h *Hub) publish(saved []Message) {
-	defer trace.StartRegion(context.Background(), "publish").End()
+	defer trace.StartRegion(context.Background(), "publish").End() // an execution trace then shows how long this takes
 	posts := h.saving
 	h.saving = nil
 	var fresh [][]byte
@@ -311,10 +312,10 @@ func (h *Hub) latency(percents ...int) ([]float64, error) {
 	return values, nil
 }
 
-// sendTo queues a frame for one client, if it is still in the room. All queues share the
-// frames that go to everyone, but no other queue has this one. So a client that asks for many
-// and reads none would fill the memory. That is why the client is removed if ownFrames
-// frames wait already.
+// sendTo queues a frame for one client, if it is still in the room. A frame for everyone is in
+// memory once, however many queues hold it. But this one takes memory of its own: clients that
+// cause many errors and read none could fill the memory. That is why the client is removed if
+// ownFrames frames wait already.
 func (h *Hub) sendTo(client *Client, frame *outFrame) {
 	if h.clients[client] {
 		h.queue(client, frame, ownFrames)
@@ -357,9 +358,9 @@ func (h *Hub) remove(client *Client, reason closeReason) {
 	}
 }
 
-// removeInactive removes clients whose connections died silently. For longer than
-// inactiveAfter, they either have sent no frame, not even the answer to a heartbeat, or
-// have taken none.
+// removeInactive removes each client that, for longer than inactiveAfter, has sent no frame
+// (not even the answer to a heartbeat) or has taken none: its connection died silently, or it
+// no longer reads.
 func (h *Hub) removeInactive(now time.Time) {
 	for client := range h.clients {
 		last := min(client.lastFrame.Load(), client.lastWrite.Load())

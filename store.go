@@ -73,6 +73,8 @@ func OpenStore(path string) (*Store, error) {
 	// With synchronous=FULL, a commit waits until the disk has the batch, so that not even a
 	// power cut loses what people have seen. (The driver ignores a misspelt option, so a
 	// test reads the settings back.)
+	// WAL: readers and the writer do not wait for each other. The other two: a transaction takes
+	// the write lock when it begins, and waits at most 500 ms for another process that has it.
 	options := "?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=500&_txlock=immediate"
 	source := "file:" + url.PathEscape(path) + options
 	db, err := sql.Open("sqlite", source)
@@ -139,8 +141,8 @@ func (s *Store) migrate() error {
 }
 
 // Run saves the batches that the hub hands over, one after the other. It ends when the
-// hub closes the channel. If ctx ends during a save, it ends at once: nobody waits for
-// the batch any more.
+// hub closes the channel. This ctx outlives the hub's: it ends when the hub has ended. Then
+// nobody waits for the batch any more, and Run ends during a save, too.
 func (s *Store) Run(ctx context.Context) {
 	for batch := range s.batches {
 		if s.saveUntilDone(ctx, batch) != nil {
@@ -206,7 +208,7 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 	if err := tx.QueryRowContext(ctx, newestID).Scan(&last); err != nil {
 		return err
 	}
-	last = max(last, s.lastID) // last is larger if another process has added messages, and s.lastID if it has deleted the newest
+	last = max(last, s.lastID) // usually the same; but another process may have added messages, or deleted the newest
 	insert := tx.StmtContext(ctx, s.insert)
 	for i, m := range batch {
 		m.ID = max(last+1, time.Now().UnixMicro()) // the clock may stand still, or be set back
