@@ -114,7 +114,7 @@ func joinWithAnnouncements(t *testing.T, c *config) *browser {
 	return serveOn(t, c, pipes, pipes.dial).join("ann")
 }
 
-func writeFile(t *testing.T, file, content string) {
+func writeFile(t testing.TB, file, content string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
