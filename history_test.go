@@ -122,8 +122,9 @@ func TestReadsDoNotWaitForWrites(t *testing.T) {
 // requests. So Run must not close the database.
 func TestHistoryIsReadableDuringShutdown(t *testing.T) {
 	store := storeWithMessages(t, 3)
-	close(store.batches)
-	store.Run(t.Context())
+	hub := NewHub(store, nil)
+	close(hub.batches)
+	store.Run(t.Context(), hub)
 	if messages, err := store.HistoryBefore(t.Context(), 3); err != nil || len(messages) != 2 {
 		t.Errorf("got %d messages (error: %v), want 2", len(messages), err)
 	}
@@ -144,7 +145,7 @@ func TestHistoryIsEncodedOnceForAllWhoJoin(t *testing.T) {
 		t.Error("the history was encoded again, although nobody had spoken")
 	}
 	hub.saving = []post{{message: Message{Text: "news"}}}
-	hub.publish([]Message{{ID: 1, Kind: "chat", Name: "ann", Text: "news"}})
+	hub.publish(appended{messages: []Message{{ID: 1, Kind: "chat", Name: "ann", Text: "news"}}})
 	if !strings.Contains(string(*hub.encodedHistory()), "news") {
 		t.Error("the history lacks the newest message")
 	}

@@ -30,10 +30,10 @@ var errRefUsed = errors.New("not sent: another text has the same ref")
 // Hub is the room. One goroutine, Run, owns the set of clients and is the only
 // one that touches it. Other goroutines reach the room only through channels.
 // That is why no mutex guards the map, and why all clients see the messages in
-// the same order: the order in which Run receives them.
+// the same order: the order of the log.
 //
-// A message goes to the store first. Run publishes it when the store has given it
-// back: nobody sees a message that is not saved.
+// A message goes to the log first. Run publishes it when the log has given it back: nobody
+// sees a message that is not saved.
 type Hub struct {
 	register   chan *Client
 	unregister chan departure
@@ -44,7 +44,13 @@ type Hub struct {
 	done       chan struct{} // closed when the shutdown begins: Run then receives from the store only. Each send on the channels above is in a select with a receive from done
 
 	store *Store
+	log   Log
 	stats stats
+
+	// One place in each channel for a batch: the hub hands over a batch only after it has taken
+	// back the last one, so neither the hub nor a Store ever waits here. (A Stream may.)
+	batches  chan []Message // to the log; only the hub closes it
+	appended chan appended  // back from the log
 
 	// Only Run touches these.
 	clients      map[*Client]bool
@@ -52,11 +58,32 @@ type Hub struct {
 	lastID       int64            // of the last message published
 	history      [][]byte         // the last messages published, encoded
 	historyFrame *outFrame        // for all who join; nil after a new message
-	pending      []post           // waiting for the store
-	saving       []post           // with the store; nil if it is free
-	lastBatch    time.Time        // when the store got it
+	pending      []post           // waiting for the log
+	saving       []post           // with the log, and not published yet; nil if the log is free
+	lastBatch    time.Time        // when the log got it
 	batchDue     <-chan time.Time // when the next batch is due; nil if no timer is running
 	presenceDue  <-chan time.Time // when to broadcast the presence; nil while it has not changed
+}
+
+// Log decides the order of the messages, and gives them their ids. The
+// Store is one.
+type Log interface {
+	// Run appends each batch of hub.batches, and gives to hub.appended what is in the log, new
+	// messages in the order of the log. After the hub has closed its channel, Run ends when ctx
+	// does, at the latest. An error means that this program has to stop.
+	Run(ctx context.Context, hub *Hub) error
+
+	// health returns an error if this log has a problem. The hub's oldest message has been waiting
+	// for the given time.
+	health(waiting time.Duration) error
+
+	lastError() error // why messages wait
+}
+
+// appended is what a log gives to the hub.
+type appended struct {
+	messages []Message // new ones, and older ones that somebody has repeated
+	done     bool      // the hub's batch is among what has come: the log is free for the next
 }
 
 // post is a message on its way to the store, and the client that waits for an answer
@@ -79,7 +106,8 @@ type departure struct {
 	reason closeReason
 }
 
-// NewHub makes a hub whose history begins with the newest messages in the store.
+// NewHub makes a hub whose history begins with the newest messages in the store. The store is
+// its log.
 func NewHub(store *Store, history []Message) *Hub {
 	hub := &Hub{
 		register:   make(chan *Client),
@@ -91,6 +119,9 @@ func NewHub(store *Store, history []Message) *Hub {
 		done:       make(chan struct{}),
 		clients:    make(map[*Client]bool),
 		store:      store,
+		log:        store,
+		batches:    make(chan []Message, 1),
+		appended:   make(chan appended, 1),
 		history:    encodeAll(history),
 	}
 	if len(history) > 0 {
@@ -122,8 +153,8 @@ func (h *Hub) Run(ctx context.Context) error {
 		case <-h.batchDue:
 			h.batchDue = nil
 			h.saveNext()
-		case saved := <-h.store.saved:
-			h.publish(saved)
+		case a := <-h.appended:
+			h.publish(a)
 			h.saveNext()
 		case now := <-h.sweep:
 			h.deliver(frameOf()) // the heartbeat
@@ -159,10 +190,10 @@ func (h *Hub) health() error {
 	if err := h.look(func() { oldest = h.oldestMessage() }); err != nil {
 		return err
 	}
-	if oldest.IsZero() || time.Since(oldest) <= unhealthy {
-		return nil
+	if oldest.IsZero() {
+		return h.log.health(0)
 	}
-	return fmt.Errorf("cannot save: a message has been waiting for %v: %w", time.Since(oldest).Round(time.Second), h.store.lastError())
+	return h.log.health(time.Since(oldest))
 }
 
 // oldestMessage returns the time of the oldest message that is not saved, or the zero
@@ -216,7 +247,7 @@ func (h *Hub) accept(p post) {
 	}
 }
 
-// find returns the post with this ref that is not saved yet, or nil.
+// find returns the post with this ref that is not published yet, or nil.
 func (h *Hub) find(ref string) *post {
 	for _, posts := range [][]post{h.saving, h.pending} {
 		for i := range posts {
@@ -228,8 +259,20 @@ func (h *Hub) find(ref string) *post {
 	return nil
 }
 
-// saveNext hands the next batch to the store, if the store is free and the batch is
-// due: batchWait after the last batch, or earlier if fullBatch messages wait. While one
+// take removes the post with this ref from those that are not published yet.
+func (h *Hub) take(ref string) (p post, found bool) {
+	for _, posts := range []*[]post{&h.saving, &h.pending} {
+		if i := slices.IndexFunc(*posts, func(p post) bool { return p.message.Ref == ref }); i >= 0 {
+			p = (*posts)[i]
+			*posts = slices.Delete(*posts, i, i+1)
+			return p, true
+		}
+	}
+	return post{}, false
+}
+
+// saveNext hands the next batch to the log, if the log is free and the batch is due:
+// batchWait after the last batch, or earlier if fullBatch messages wait. While one
 // batch is being saved, messages collect for the next one, so a slower disk gets larger
 // batches.
 func (h *Hub) saveNext() {
@@ -245,8 +288,8 @@ func (h *Hub) saveNext() {
 	h.handOver()
 }
 
-// handOver gives the store the oldest messages that wait, at most a batch of them. The
-// send never waits: the channel has one place, and the store has emptied it.
+// handOver gives the log the oldest messages that wait, at most a batch of them. The
+// send never waits: the channel has one place, and the log has emptied it.
 func (h *Hub) handOver() {
 	var batch []Message
 	size := 0
@@ -257,31 +300,35 @@ func (h *Hub) handOver() {
 		}
 		batch = append(batch, p.message)
 	}
-	h.saving, h.pending = h.pending[:len(batch)], h.pending[len(batch):]
+	h.saving, h.pending = h.pending[:len(batch):len(batch)], h.pending[len(batch):]
 	h.lastBatch = time.Now()
-	h.store.batches <- batch
+	h.batches <- batch
 }
 
-// publish delivers what the store has saved: all new messages to everyone, in one frame.
-// A message whose id is not new was published before. Its sender has repeated it, so
-// publish sends it to this client alone. If the store gives back another text, that text was
-// saved with the same ref before, and the sender gets an error.
-func (h *Hub) publish(saved []Message) {
+// publish delivers what the log has: all new messages to everyone, in one frame. A message whose
+// id is not new was published before; if a client here has repeated it, publish sends it to this
+// client alone. If a client here has used the ref for another text, it gets an error.
+func (h *Hub) publish(a appended) {
 	defer trace.StartRegion(context.Background(), "publish").End() // an execution trace then shows how long this takes
-	posts := h.saving
-	h.saving = nil
 	var fresh [][]byte
-	for i, message := range saved {
+	for _, message := range a.messages {
+		p, ours := h.take(message.Ref)
 		switch {
-		case message.Text != posts[i].message.Text:
-			h.sendTo(posts[i].client, frameOf(encode(refusal(errRefUsed, message.Ref))))
 		case message.ID > h.lastID:
 			h.lastID = message.ID
 			fresh = append(fresh, encode(message))
-			h.latencies = append(h.latencies, time.Since(posts[i].read))
-		default:
-			h.sendTo(posts[i].client, frameOf(encode(message)))
+			if ours {
+				h.latencies = append(h.latencies, time.Since(p.read))
+			}
+		case ours && message.Text == p.message.Text:
+			h.sendTo(p.client, frameOf(encode(message)))
 		}
+		if ours && message.Text != p.message.Text {
+			h.sendTo(p.client, frameOf(encode(refusal(errRefUsed, message.Ref))))
+		}
+	}
+	if a.done {
+		h.saving = nil
 	}
 	if len(fresh) == 0 {
 		return
@@ -398,7 +445,7 @@ func every(ctx context.Context, interval time.Duration, do func(now time.Time)) 
 func (h *Hub) stop() error {
 	close(h.done)
 	err := h.saveRest()
-	close(h.store.batches)
+	close(h.batches)
 	for client := range h.clients {
 		h.remove(client, closeReason{code: closeGoingAway, text: "the server stops"})
 	}
@@ -415,14 +462,14 @@ func (h *Hub) saveRest() error {
 		if h.saving == nil && len(h.pending) > 0 {
 			h.handOver()
 		}
-		if h.saving == nil {
+		if len(h.saving)+len(h.pending) == 0 {
 			return nil
 		}
 		select {
-		case saved := <-h.store.saved:
-			h.publish(saved)
+		case a := <-h.appended:
+			h.publish(a)
 		case <-deadline:
-			return fmt.Errorf("%d messages were not saved in time: %w", len(h.saving)+len(h.pending), h.store.lastError())
+			return fmt.Errorf("%d messages were not saved in time: %w", len(h.saving)+len(h.pending), h.log.lastError())
 		}
 	}
 }

@@ -217,7 +217,7 @@ func TestClientThatConnectsDuringShutdownIsDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		hub := NewHub(&Store{batches: make(chan []Message)}, nil)
+		hub := NewHub(&Store{}, nil)
 		hub.Run(ctx) // returns at once, because ctx is cancelled
 
 		pipes := newPipeListener()

@@ -34,20 +34,23 @@ func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) erro
 	}
 	server := newServer(handler)
 	server.ConnState = limited.connState
-	failed := make(chan error, 1)
-	saving.Go(func() { hub.store.Run(saveCtx) })
+	failed := make(chan error, 2)
+	saving.Go(func() {
+		if err := hub.log.Run(saveCtx, hub); err != nil {
+			failed <- err
+		}
+	})
 	running.Go(func() {
 		unsaved = hub.Run(ctx)
 		stopSaving() // now nobody waits for the store any more
 	})
 	running.Go(func() { sweep(ctx, hub) })
 	running.Go(func() { announcer.Run(ctx, hub) })
-	running.Go(func() { failed <- server.Serve(limited) })
+	running.Go(func() { failed <- fmt.Errorf("serve: %w", server.Serve(limited)) })
 
 	var err error
 	select {
 	case err = <-failed:
-		err = fmt.Errorf("serve: %w", err)
 		cancel()
 	case <-ctx.Done():
 		slog.Info("chat is stopping", "why", context.Cause(ctx))

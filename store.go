@@ -56,11 +56,6 @@ type Store struct {
 	insert  *sql.Stmt // prepared once, and not parsed again for each message
 	lastID  int64     // the last id that save has given out; only save touches it
 
-	// One place in each channel: the hub hands over a batch only after it has taken back
-	// the last one, so no send ever waits.
-	batches chan []Message // from the hub; only the hub closes it
-	saved   chan []Message // back to the hub: the batch as the database has it
-
 	failure      atomic.Pointer[error] // why the last attempt to save failed; nil if it succeeded
 	savedBatches expvar.Int            // since the start
 	batchSizes   expvar.Map            // how many of them had one message, two, …
@@ -88,7 +83,7 @@ func OpenStore(path string) (*Store, error) {
 	db.SetMaxOpenConns(1)      // SQLite allows only one writer at a time
 	reading.SetMaxOpenConns(2) // two may read at the same time; a third waits
 
-	store := &Store{path: path, db: db, reading: reading, batches: make(chan []Message, 1), saved: make(chan []Message, 1)}
+	store := &Store{path: path, db: db, reading: reading}
 	if err = store.migrate(); err == nil { // the first use of the file: sql.Open has not touched it
 		store.file, err = os.Stat(path)
 	}
@@ -143,13 +138,14 @@ func (s *Store) migrate() error {
 // Run saves the batches that the hub hands over, one after the other. It ends when the
 // hub closes the channel. This ctx outlives the hub's: it ends when the hub has ended. Then
 // nobody waits for the batch any more, and Run ends during a save, too.
-func (s *Store) Run(ctx context.Context) {
-	for batch := range s.batches {
+func (s *Store) Run(ctx context.Context, hub *Hub) error {
+	for batch := range hub.batches {
 		if s.saveUntilDone(ctx, batch) != nil {
-			return
+			return nil // the hub has told how many messages are lost
 		}
-		s.saved <- batch
+		hub.appended <- appended{batch, true}
 	}
+	return nil
 }
 
 // saveUntilDone retries until the batch is saved. A save fails if the disk is full, another
@@ -183,6 +179,13 @@ func (s *Store) lastError() error {
 		return *err
 	}
 	return errors.New("the database does not answer")
+}
+
+func (s *Store) health(waiting time.Duration) error {
+	if waiting <= unhealthy {
+		return nil
+	}
+	return fmt.Errorf("cannot save: a message has been waiting for %v: %w", waiting.Round(time.Second), s.lastError())
 }
 
 // Close closes the database. Call it when no goroutine uses the store any more. When

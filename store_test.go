@@ -149,11 +149,12 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 // A receive from a closed channel returns an empty batch.
 func TestShutdownSavesNoEmptyMessages(t *testing.T) {
 	store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
-	store.batches <- []Message{{Kind: "chat", Name: "ann", Text: "hello", At: time.Now(), Ref: "r1"}}
-	close(store.batches)
-	store.Run(t.Context())
+	hub := NewHub(store, nil)
+	hub.batches <- []Message{{Kind: "chat", Name: "ann", Text: "hello", At: time.Now(), Ref: "r1"}}
+	close(hub.batches)
+	store.Run(t.Context(), hub)
 	history, err := store.History()
-	if err != nil || len(history) != 1 || len(store.saved) != 1 || store.savedBatches.Value() != 1 {
+	if err != nil || len(history) != 1 || len(hub.appended) != 1 || store.savedBatches.Value() != 1 {
 		t.Errorf("the history is %+v (error: %v), %d batches are saved, want one message in one batch", history, err, store.savedBatches.Value())
 	}
 }
