@@ -98,6 +98,10 @@ func debugRoutes(hub *Hub, l *lab) http.Handler {
 		}
 		return map[string]float64{"p50": latency[0], "p99": latency[1]}
 	}))
+	if stream, found := hub.log.(*Stream); found {
+		vars.Set("behind", &stream.behind)
+		vars.Set("reconnects", &stream.reconnects)
+	}
 	vars.Set("goroutines", expvar.Func(func() any { return runtime.NumGoroutine() }))
 
 	mux := http.NewServeMux()

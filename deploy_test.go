@@ -58,6 +58,13 @@ func TestTheDeploymentFilesAgree(t *testing.T) {
 			t.Errorf("%s starts %q, want %q with -client-ip-header and -max-per-address", platform, got, command)
 		}
 	}
+	compose := readFile(t, "compose.yaml")
+	if got := find(t, compose, `command: (chat .*)`); !strings.HasPrefix(got, strings.TrimSuffix(command, " -log json")+" -nats ") {
+		t.Errorf("compose.yaml starts %q, want %q with -nats", got, command)
+	}
+	if servers, replicas := strings.Count(compose, "hostname: nats"), find(t, compose, `-nats-replicas (\d)`); fmt.Sprint(servers) != replicas {
+		t.Errorf("compose.yaml has %d NATS servers, and asks for %s replicas", servers, replicas)
+	}
 	timeout, err := time.ParseDuration(find(t, fly, `kill_timeout = "(.*)"`))
 	if err != nil || timeout <= stopTimeout {
 		t.Errorf("Fly kills the program after %v (error: %v), want more than %v, which a stop may take", timeout, err, stopTimeout)

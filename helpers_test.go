@@ -53,7 +53,7 @@ func startRealServer(t testing.TB) *testServer {
 	})
 }
 
-func serveOn(t testing.TB, c *config, listener net.Listener, dial func() (net.Conn, error)) *testServer {
+func serveOn(t testing.TB, c *config, listener net.Listener, dial func() (net.Conn, error), prepare ...func(*Hub)) *testServer {
 	t.Helper()
 	c.db = cmp.Or(c.db, filepath.Join(t.TempDir(), "chat.db"))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -63,6 +63,9 @@ func serveOn(t testing.TB, c *config, listener net.Listener, dial func() (net.Co
 		t.Fatal(err)
 	}
 	hub := NewHub(store, history)
+	for _, prepare := range prepare {
+		prepare(hub)
+	}
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := serve(ctx, hub, c, listener); err != nil {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -51,6 +53,19 @@ func (s *Store) HistoryBefore(ctx context.Context, id int64) ([]Message, error) 
 	}
 	slices.Reverse(history)
 	return history, rows.Err() // the loop ends after the last row or at an error
+}
+
+// withRefsOf returns the saved messages that have the refs of these messages.
+func (s *Store) withRefsOf(ctx context.Context, messages []Message) (saved []Message, err error) {
+	for _, m := range messages {
+		switch m, err := scan(s.reading.QueryRowContext(ctx, query+"WHERE ref = ?", m.Ref)); {
+		case err == nil:
+			saved = append(saved, m)
+		case !errors.Is(err, sql.ErrNoRows):
+			return nil, fmt.Errorf("find messages by their refs: %w", err)
+		}
+	}
+	return saved, nil
 }
 
 // scan reads a message from a row of query.

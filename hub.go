@@ -52,6 +52,8 @@ type Hub struct {
 	batches  chan []Message // to the log; only the hub closes it
 	appended chan appended  // back from the log
 
+	open chan struct{} // closed when clients may join
+
 	// Only Run touches these.
 	clients      map[*Client]bool
 	latencies    []time.Duration  // of the newest messages, from the reader until they are published
@@ -65,8 +67,8 @@ type Hub struct {
 	presenceDue  <-chan time.Time // when to broadcast the presence; nil while it has not changed
 }
 
-// Log decides the order of the messages, and gives them their ids. The
-// Store is one.
+// Log decides the order of the messages, and gives them their ids. There are two: the Store, for
+// one process, and the Stream, which many machines share.
 type Log interface {
 	// Run appends each batch of hub.batches, and gives to hub.appended what is in the log, new
 	// messages in the order of the log. After the hub has closed its channel, Run ends when ctx
@@ -122,12 +124,27 @@ func NewHub(store *Store, history []Message) *Hub {
 		log:        store,
 		batches:    make(chan []Message, 1),
 		appended:   make(chan appended, 1),
-		history:    encodeAll(history),
+		open:       make(chan struct{}),
 	}
-	if len(history) > 0 {
-		hub.lastID = history[len(history)-1].ID
-	}
+	hub.begin(history)
 	return hub
+}
+
+// follow replaces the store as the hub's log. The room stays closed until the new log has caught
+// up, and has given the newest messages.
+func (h *Hub) follow(log Log) {
+	h.log = log
+	h.history, h.lastID = nil, 0
+	h.open = make(chan struct{})
+}
+
+// begin opens the room with this history.
+func (h *Hub) begin(history []Message) {
+	h.history = encodeAll(history)
+	if len(history) > 0 {
+		h.lastID = history[len(history)-1].ID
+	}
+	close(h.open)
 }
 
 // Run serves the room until ctx is cancelled. Until then, it never waits for a client or
@@ -310,6 +327,12 @@ func (h *Hub) handOver() {
 // client alone. If a client here has used the ref for another text, it gets an error.
 func (h *Hub) publish(a appended) {
 	defer trace.StartRegion(context.Background(), "publish").End() // an execution trace then shows how long this takes
+	select {
+	case <-h.open:
+	default:
+		h.begin(a.messages)
+		return
+	}
 	var fresh [][]byte
 	for _, message := range a.messages {
 		p, ours := h.take(message.Ref)

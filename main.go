@@ -27,8 +27,11 @@ type config struct {
 	hosts          []string // host names of this server, besides localhost
 	clientIPHeader string   // the platform's header with the browser's address; "" means none
 	maxClients     int
-	maxPerAddress  int     // 0 means no limit
-	rate           float64 // frames a second from each client; 0 means no limit
+	maxPerAddress  int      // 0 means no limit
+	rate           float64  // frames a second from each client; 0 means no limit
+	nats           []string // addresses of NATS servers; none means that SQLite is the log
+	natsStream     string
+	natsReplicas   int
 	announce       []string
 	announceFile   string // "" means none
 	announceEvery  time.Duration
@@ -48,6 +51,9 @@ func main() {
 	flag.Func("host", "a host `name` of this server, if a proxy or tunnel passes requests for it to localhost; repeat the flag for several names", c.addHost)
 	flag.StringVar(&c.debugAddr, "debug-addr", "", "serve counters and profiles at this `host:port`, under /debug/vars and /debug/pprof/ (default: no debug server)")
 	flag.BoolVar(&c.lab, "lab", false, "add a page to the debug server, /lab, that shows what happens inside, and causes trouble; -debug-addr is then localhost:6060 by default")
+	flag.Func("nats", "share the room with other machines, through the NATS servers at these `addresses`, such as nats://localhost:4222; put commas between several (default: one machine)", c.setNATS)
+	flag.StringVar(&c.natsStream, "nats-stream", "chat", "the `name` of the stream that has the messages, with -nats")
+	flag.IntVar(&c.natsReplicas, "nats-replicas", 1, "the `number` of NATS servers that keep each message, 1, 3 or 5, for a new stream")
 	flag.Float64Var(&c.rate, "rate", 5, "the rate limit: how many frames a second each client may send, after a burst of ten; 0 means no limit, for new connections neither")
 	flag.Func("log", "write the log as `text` or json (default text)", setLog)
 	flag.Func("announce", "a `text` that the server announces periodically; repeat the flag to rotate several texts", c.addAnnouncement)
@@ -87,6 +93,16 @@ func (c *config) addHost(name string) error {
 	return nil
 }
 
+func (c *config) setNATS(addresses string) error {
+	c.nats = strings.Split(addresses, ",")
+	for _, address := range c.nats {
+		if _, err := parseNATS(address); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // addAnnouncement is called for each -announce.
 func (c *config) addAnnouncement(text string) error {
 	text, err := checkText(text)
@@ -122,6 +138,10 @@ func (c *config) check() error {
 		return errors.New("-max-per-address must be 0 or more")
 	case !(c.rate >= 0): // c.rate < 0 would let NaN through
 		return errors.New("-rate must be 0 or more")
+	case len(c.nats) > 0 && !isRef(c.natsStream): // it becomes a part of subjects
+		return errors.New("-nats-stream must have 1 to 64 letters, digits, _ and -")
+	case len(c.nats) > 0 && (c.natsReplicas != 1 && c.natsReplicas != 3 && c.natsReplicas != 5):
+		return errors.New("-nats-replicas must be 1, 3 or 5")
 	case c.announceEvery <= 0:
 		return errors.New("-announce-every must be more than 0")
 	}
@@ -157,6 +177,9 @@ func run(ctx context.Context, c *config) error {
 		return errors.Join(err, store.Close())
 	}
 	hub := NewHub(store, history)
+	if len(c.nats) > 0 {
+		hub.follow(newStream(c, store))
+	}
 	var l *lab
 	if c.lab {
 		c.debugAddr = cmp.Or(c.debugAddr, "localhost:6060")

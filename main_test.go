@@ -136,6 +136,8 @@ func TestInvalidSettingsAreErrors(t *testing.T) {
 		"-rate":           func(c *config) { c.rate = math.NaN() },
 		`"foo"`:           func(c *config) { c.rest = []string{"foo"} },
 		"-announce-every": func(c *config) { c.announceEvery = 0 },
+		"-nats-stream":    func(c *config) { c.nats, c.natsStream = []string{"nats://localhost"}, "a b" },
+		"-nats-replicas":  func(c *config) { c.nats, c.natsStream = []string{"nats://localhost"}, "chat" },
 	} {
 		c := &config{addr: "127.0.0.1:0", db: filepath.Join(t.TempDir(), "chat.db"), maxClients: 10, announceEvery: time.Hour}
 		change(c)

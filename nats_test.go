@@ -397,6 +397,8 @@ func freeAddress(t testing.TB) string {
 	return listener.Addr().String()
 }
 
+func (s *natsServer) url() string { return "nats://" + s.address }
+
 // start starts the server, again if it has been killed, and waits until it accepts connections.
 func (s *natsServer) start() {
 	s.t.Helper()

@@ -118,7 +118,7 @@ func TestRepeatAfterARestartIsSavedOnce(t *testing.T) {
 }
 
 // startServerOn starts the server with the database at path.
-func startServerOn(t *testing.T, path string) *testServer {
+func startServerOn(t testing.TB, path string) *testServer {
 	t.Helper()
 	pipes := newPipeListener()
 	return serveOn(t, &config{maxClients: 10, db: path}, pipes, pipes.dial)

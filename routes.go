@@ -37,6 +37,14 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 	}
 	addresses := &addressLimit{most: c.maxPerAddress, open: make(map[netip.Prefix]int)}
 	mux.HandleFunc("GET /ws", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hub.open:
+		default:
+			hub.stats.refuse(r, "catching up")
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "the server is catching up with the others", http.StatusServiceUnavailable)
+			return
+		}
 		if !addresses.enter(r.RemoteAddr) {
 			hub.stats.refuse(r, "too many from one address")
 			http.Error(w, "too many connections from this address", http.StatusTooManyRequests)

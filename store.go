@@ -196,8 +196,8 @@ func (s *Store) Close() error {
 }
 
 // save saves all messages or none, in one transaction, and replaces each message in batch
-// by the one that the database then has for its ref. Usually that is the same message with
-// its new id. But the ref may be in the database already: the sender repeats the message,
+// by the one that the database then has for its ref. Usually that is the same message, with
+// a new id if it had none. But the ref may be in the database already: the sender repeats the message,
 // or the last attempt reported an error although it succeeded. Then the older message
 // stays. When ctx ends, save gives up, even while it waits for a lock.
 func (s *Store) save(ctx context.Context, batch []Message) error {
@@ -214,7 +214,9 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 	last = max(last, s.lastID) // usually the same; but another process may have added messages, or deleted the newest
 	insert := tx.StmtContext(ctx, s.insert)
 	for i, m := range batch {
-		m.ID = max(last+1, time.Now().UnixMicro()) // the clock may stand still, or be set back
+		if m.ID == 0 {
+			m.ID = max(last+1, time.Now().UnixMicro()) // the clock may stand still, or be set back
+		}
 		result, err := insert.ExecContext(ctx, m.ID, m.Kind, m.Name, m.Text, m.At.UnixMilli(), m.Ref)
 		if err != nil {
 			return err

@@ -259,7 +259,7 @@ func (s *testServer) countSaved(t *testing.T) (count int) {
 }
 
 // setReadOnly makes every save fail from now on, or work again.
-func (s *Store) setReadOnly(t *testing.T, readOnly bool) {
+func (s *Store) setReadOnly(t testing.TB, readOnly bool) {
 	t.Helper()
 	if _, err := s.db.Exec(fmt.Sprint("PRAGMA query_only = ", readOnly)); err != nil {
 		t.Error(err)
