@@ -20,6 +20,11 @@ type Announcer struct {
 	file  string // with more texts, one on each line; "" means none
 	every time.Duration
 
+	// Other machines announce the same texts. Each of them has one turn in each interval, and uses
+	// the same text and ref then: so the room has one announcement, whoever is first. No client
+	// can use this ref before, because a colon is not allowed in theirs.
+	shared bool
+
 	turn     int      // number of announcements so far
 	mistakes []string // found in the file at the last turn
 }
@@ -30,15 +35,20 @@ func (a *Announcer) Run(ctx context.Context, hub *Hub) {
 		return
 	}
 	a.currentTexts() // logs mistakes in the file now, and not at the first turn
-	every(ctx, a.every, func(time.Time) {
+	every(ctx, a.every, func(now time.Time) {
 		texts := a.currentTexts()
 		if len(texts) == 0 {
 			return
 		}
-		text := texts[a.turn%len(texts)]
+		turn, ref := a.turn, ""
+		if a.shared {
+			turn = int(now.Unix() / max(1, int64(a.every.Seconds())))
+			ref = fmt.Sprint("announcement:", turn)
+		}
+		text := texts[turn%len(texts)]
 		a.turn++
 		select {
-		case hub.posts <- post{message: Message{Kind: "announcement", Name: serverName, Text: text}, read: time.Now()}:
+		case hub.posts <- post{message: Message{Kind: "announcement", Name: serverName, Text: text, Ref: ref}, read: time.Now()}:
 		case <-hub.done:
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/trace"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -41,6 +42,7 @@ type Hub struct {
 	answers    chan answer // errors from readers
 	sweep      chan time.Time
 	looks      chan func()   // Run calls these functions, so they may read what only Run touches
+	elsewhere  chan node     // who is in the room on another machine
 	done       chan struct{} // closed when the shutdown begins: Run then receives from the store only. Each send on the channels above is in a select with a receive from done
 
 	store *Store
@@ -52,7 +54,8 @@ type Hub struct {
 	batches  chan []Message // to the log; only the hub closes it
 	appended chan appended  // back from the log
 
-	open chan struct{} // closed when clients may join
+	open chan struct{}            // closed when clients may join
+	here atomic.Pointer[presence] // who is in the room on this machine; deliverPresence stores it
 
 	// Only Run touches these.
 	clients      map[*Client]bool
@@ -64,6 +67,7 @@ type Hub struct {
 	saving       []post           // with the log, and not published yet; nil if the log is free
 	lastBatch    time.Time        // when the log got it
 	batchDue     <-chan time.Time // when the next batch is due; nil if no timer is running
+	nodes        map[string]node  // the other machines, by their ids
 	presenceDue  <-chan time.Time // when to broadcast the presence; nil while it has not changed
 }
 
@@ -118,14 +122,17 @@ func NewHub(store *Store, history []Message) *Hub {
 		answers:    make(chan answer),
 		sweep:      make(chan time.Time),
 		looks:      make(chan func()),
+		elsewhere:  make(chan node),
 		done:       make(chan struct{}),
 		clients:    make(map[*Client]bool),
+		nodes:      make(map[string]node),
 		store:      store,
 		log:        store,
 		batches:    make(chan []Message, 1),
 		appended:   make(chan appended, 1),
 		open:       make(chan struct{}),
 	}
+	hub.here.Store(&presence{Kind: "here"})
 	hub.begin(history)
 	return hub
 }
@@ -176,6 +183,9 @@ func (h *Hub) Run(ctx context.Context) error {
 		case now := <-h.sweep:
 			h.deliver(frameOf()) // the heartbeat
 			h.removeInactive(now)
+			h.forgetNodes(now)
+		case n := <-h.elsewhere:
+			h.hearNode(n)
 		case <-h.presenceDue:
 			h.deliverPresence()
 		case look := <-h.looks:

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 )
@@ -8,6 +11,9 @@ import (
 const (
 	presenceWait = time.Second // from a change of the presence to its broadcast
 	maxPresent   = 50          // names in one broadcast
+
+	tellEvery = 5 * time.Second  // between two reports of a machine on who is there
+	nodeGone  = 15 * time.Second // a machine that is silent for so long is forgotten at the next heartbeat
 )
 
 // presence is the element of a frame that says who is in the room. It is a state
@@ -35,7 +41,76 @@ func (h *Hub) deliverPresence() {
 	for client := range h.clients {
 		names = append(names, client.name)
 	}
+	here := newPresence(names, len(h.clients))
+	h.here.Store(&here)
+	everywhere := here
+	for _, node := range h.nodes {
+		everywhere = newPresence(slices.Concat(everywhere.Names, node.Names), everywhere.Count+node.Count)
+	}
+	h.deliver(frameOf(encode(everywhere)))
+}
+
+func newPresence(names []string, count int) presence {
 	slices.Sort(names)
 	names = slices.Compact(names)
-	h.deliver(frameOf(encode(presence{"here", names[:min(len(names), maxPresent)], len(h.clients)})))
+	return presence{"here", names[:min(len(names), maxPresent)], count}
+}
+
+// node is another machine: who is in the room there.
+type node struct {
+	ID string `json:"node"` // chosen at random at its start
+	presence
+	Leaving bool `json:"leaving,omitzero"` // it stops, so the others need not wait until they notice
+	heard   time.Time
+}
+
+// tellNodes tells the other machines who is here, if that has changed, or every few seconds. It
+// is a state and no message, so it does not go through the stream: who does not hear it now hears
+// the next one.
+func (s *session) tellNodes(leaving bool) error {
+	here := s.hub.here.Load()
+	if here == s.told && time.Since(s.toldAt) < tellEvery && !leaving {
+		return nil
+	}
+	s.told, s.toldAt = here, time.Now()
+	data, err := json.Marshal(node{ID: s.self, presence: *here, Leaving: leaving})
+	if err != nil {
+		return err
+	}
+	return s.conn.publish(natsMessage{subject: s.name + "-presence", data: data})
+}
+
+// hearNode takes what another machine tells, or this one itself.
+func (s *session) hearNode(ctx context.Context, m natsMessage) {
+	var n node
+	if json.Unmarshal(m.data, &n) != nil || n.ID == s.self || n.ID == "" || n.Count < 0 {
+		return
+	}
+	n.heard = time.Now()
+	select {
+	case s.hub.elsewhere <- n:
+	case <-s.hub.done:
+	case <-ctx.Done():
+	}
+}
+
+// hearNode notes who is on another machine.
+func (h *Hub) hearNode(n node) {
+	before := h.nodes[n.ID]
+	if h.nodes[n.ID] = n; n.Leaving {
+		delete(h.nodes, n.ID)
+		n.presence = presence{}
+	}
+	if before.Count != n.Count || !slices.Equal(before.Names, n.Names) {
+		h.presenceChanged()
+	}
+}
+
+// forgetNodes forgets machines that are silent.
+func (h *Hub) forgetNodes(now time.Time) {
+	known := len(h.nodes)
+	maps.DeleteFunc(h.nodes, func(_ string, n node) bool { return now.Sub(n.heard) > nodeGone })
+	if len(h.nodes) != known {
+		h.presenceChanged()
+	}
 }

@@ -26,7 +26,7 @@ func serve(ctx context.Context, hub *Hub, c *config, listener net.Listener) erro
 	var unsaved error
 	saveCtx, stopSaving := context.WithCancel(context.WithoutCancel(ctx)) // a shutdown still saves what waits
 	defer stopSaving()
-	announcer := &Announcer{texts: c.announce, file: c.announceFile, every: c.announceEvery}
+	announcer := &Announcer{texts: c.announce, file: c.announceFile, every: c.announceEvery, shared: len(c.nats) > 0}
 	limited := limitListener(listener, c.maxClients+connectionMargin)
 	handler := clientAddress(c.clientIPHeader, routes(ctx, hub, &clients, c))
 	if isLoopback(listener) {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"expvar"
@@ -47,6 +48,10 @@ type Stream struct {
 	batches  int       // since the start; part of the reply subject, so that a late answer is not taken for one to this batch
 	progress time.Time // when the log last told how far the replica is
 
+	self   string    // this machine, among the others
+	told   *presence // what they were told last
+	toldAt time.Time
+
 	current    atomic.Int64          // when the replica last had all of the stream, in nanoseconds since 1970
 	caughtUp   atomic.Bool           // it has had all of it, at least once
 	failure    atomic.Pointer[error] // why the last connection ended, or why a message could not be appended
@@ -55,7 +60,7 @@ type Stream struct {
 }
 
 func newStream(c *config, store *Store) *Stream {
-	s := &Stream{name: c.natsStream, replicas: c.natsReplicas, store: store}
+	s := &Stream{name: c.natsStream, replicas: c.natsReplicas, store: store, self: rand.Text()}
 	s.current.Store(time.Now().UnixNano())
 	s.dial = func(ctx context.Context) (*natsConn, error) { return dialNATS(ctx, c.nats[mathrand.N(len(c.nats))]) }
 	return s
@@ -116,6 +121,7 @@ type session struct {
 	hub      *Hub
 	feed     <-chan natsMessage // the stream, from the first message that the replica lacks
 	acks     <-chan natsMessage // the stream's answers to what was appended
+	others   <-chan natsMessage // who is in the room on other machines
 	received uint64             // messages of the feed
 	pending  int                // messages in the stream behind the last one received
 	alive    time.Time          // when the feed last sent something
@@ -229,6 +235,9 @@ func (s *session) follow(ctx context.Context) (err error) {
 	if s.acks, _, err = s.conn.subscribe(s.conn.inbox+".ack.*.*", appendWindow); err != nil {
 		return err
 	}
+	if s.others, _, err = s.conn.subscribe(s.name+"-presence", 64); err != nil {
+		return err
+	}
 	name := strings.TrimPrefix(s.conn.inbox, "_INBOX.")
 	var consumer struct {
 		Pending int `json:"num_pending"`
@@ -277,12 +286,16 @@ func (s *session) run(ctx context.Context) error {
 			err = s.receive(ctx, m)
 		case m := <-s.acks:
 			err = s.confirm(m)
+		case m := <-s.others:
+			s.hearNode(ctx, m)
 		case now := <-ticker.C:
-			err = s.check(now)
+			if err = s.check(now); err == nil {
+				err = s.tellNodes(false)
+			}
 		case <-s.conn.ended:
 			err = s.conn.err
 		case <-ctx.Done():
-			return nil
+			return s.tellNodes(true)
 		}
 		if err != nil {
 			return err

@@ -954,3 +954,74 @@ func TestStreamThatIsReplacedIsAnError(t *testing.T) {
 		}
 	})
 }
+
+func TestPresenceIsThatOfAllMachines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFakeStream(t)
+		here, there := fake.start(t), fake.start(t)
+		ann := here.join("ann")
+		bob, eve := there.join("bob"), there.join("eve")
+		time.Sleep(4 * time.Second)
+		for _, b := range []*browser{ann, bob} {
+			b.lastPresence(3, "ann", "bob", "eve")
+		}
+		eve.leave()
+		time.Sleep(4 * time.Second)
+		ann.lastPresence(2, "ann", "bob")
+		there.stop()
+		time.Sleep(4 * time.Second)
+		ann.lastPresence(1, "ann")
+	})
+}
+
+func TestMachineThatIsSilentIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		fake := newFakeStream(t)
+		here, there := fake.start(t), fake.start(t)
+		ann := here.join("ann")
+		there.join("bob")
+		time.Sleep(4 * time.Second)
+		ann.lastPresence(2, "ann", "bob")
+		fake.change(func() { fake.frozen = true }) // nobody hears anything
+		time.Sleep(nodeGone + heartbeat + presenceWait)
+		ann.lastPresence(1, "ann")
+		fake.change(func() { fake.frozen = false })
+		time.Sleep(10 * time.Second)
+		ann.lastPresence(2, "ann", "bob")
+	})
+}
+
+// lastPresence fails the test unless this is the newest presence.
+func (b *browser) lastPresence(count int, names ...string) {
+	b.t.Helper()
+	synctest.Wait()
+	var last presence
+	for len(b.presences) > 0 {
+		last = <-b.presences
+	}
+	if last.Count != count || !slices.Equal(last.Names, names) {
+		b.t.Errorf("%s received the presence %v, want %d: %q", b.name, last, count, names)
+	}
+}
+
+// All machines have the same announcements. The room has each of them once.
+func TestMachinesAnnounceOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFakeStream(t)
+		var people []*browser
+		for range 3 {
+			server := fake.start(t)
+			announcer := &Announcer{texts: []string{"one", "two"}, every: 20 * time.Second, shared: true}
+			go announcer.Run(t.Context(), server.hub)
+			people = append(people, server.join("ann"))
+			time.Sleep(5 * time.Second)
+		}
+		time.Sleep(40 * time.Second)
+		for _, b := range people {
+			if heard, want := b.heard(), []string{"server: two", "server: one"}; !slices.Equal(heard, want) {
+				t.Errorf("somebody heard %q, want %q", heard, want)
+			}
+		}
+	})
+}
