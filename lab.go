@@ -108,10 +108,12 @@ func (l *lab) sample() ([]byte, error) {
 	var clients []*Client
 	var pending, saving int
 	var savingFor time.Duration
+	var nodes []node
 	latency, err := l.hub.latency(50, 99)
 	if err == nil {
 		err = l.hub.look(func() {
 			clients = slices.Collect(maps.Keys(l.hub.clients))
+			nodes = slices.SortedFunc(maps.Values(l.hub.nodes), func(a, b node) int { return cmp.Compare(a.ID, b.ID) })
 			if pending, saving = len(l.hub.pending), len(l.hub.saving); saving > 0 {
 				savingFor = time.Since(l.hub.lastBatch)
 			}
@@ -127,7 +129,7 @@ func (l *lab) sample() ([]byte, error) {
 	numbers := []metrics.Sample{{Name: "/sched/goroutines:goroutines"}, {Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(numbers) // runtime.ReadMemStats would stop all goroutines meanwhile
 	stats, store := &l.hub.stats, l.hub.store
-	return json.Marshal(map[string]any{
+	sample := map[string]any{
 		"at": time.Now().UnixMilli(), "chat": l.chatURL, "troubles": troubles,
 		"clients": len(clients), "drawn": drawn, "queueSize": sendQueue,
 		"pending": pending, "pendingSize": maxPending, "blocked": blocked,
@@ -137,7 +139,28 @@ func (l *lab) sample() ([]byte, error) {
 		"p50": latency[0], "p99": latency[1],
 		"goroutines": numbers[0].Value.Uint64(), "heap": numbers[1].Value.Uint64(),
 		"ended": json.RawMessage(stats.ended.String()), "refused": json.RawMessage(stats.refused.String()),
-	})
+	}
+	if stream, _ := l.hub.log.(*Stream); stream != nil {
+		sample["stream"] = stream.sample(nodes)
+	}
+	return json.Marshal(sample)
+}
+
+// sample is what the lab shows of the stream and of the other machines.
+func (s *Stream) sample(nodes []node) map[string]any {
+	lost := time.Since(time.Unix(0, s.current.Load())).Milliseconds()
+	if lost < time.Second.Milliseconds() {
+		lost = 0
+	}
+	machines := []map[string]any{}
+	for _, n := range nodes {
+		machines = append(machines, map[string]any{"id": n.ID, "people": n.Count, "silent": time.Since(n.heard).Milliseconds()})
+	}
+	return map[string]any{
+		"name": s.name, "self": s.self, "machines": machines,
+		"lost": lost, "why": s.lastError().Error(), // milliseconds without the stream; 0: this machine follows it
+		"behind": s.behind.Value(), "reconnects": s.reconnects.Value(),
+	}
 }
 
 // clientSample is what can be seen of a client from outside.
@@ -180,9 +203,10 @@ func draw(clients []*Client) (drawn []clientSample, blocked int) {
 // trouble ends by itself.
 func (l *lab) startTrouble(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
+	stream, _ := l.hub.log.(*Stream)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.troubles[name] != nil || troubleTime(name) == 0 {
+	if l.troubles[name] != nil || troubleTime(name) == 0 || stream == nil && (name == "cutoff" || name == "leader") {
 		http.Error(w, "there is no such trouble, or it is going on already", http.StatusConflict)
 		return
 	}
@@ -195,6 +219,10 @@ func (l *lab) startTrouble(w http.ResponseWriter, r *http.Request) {
 	switch name { // these have to come from inside
 	case "hang":
 		cause = func() error { return l.hangSave(ctx) }
+	case "cutoff":
+		cause = func() error { return stream.cutOff(ctx) }
+	case "leader":
+		cause = func() error { return stream.stepDown(ctx) }
 	case "stop":
 		cause = func() error { return endThisProcess(ctx, os.Interrupt) }
 	case "kill":

@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,6 +37,14 @@ type labSample struct {
 		ID, Name, Reader       string
 		Queue, Writing, Silent int
 	}
+	Stream *struct {
+		Name, Self, Why          string
+		Lost, Behind, Reconnects int
+		Machines                 []struct {
+			ID             string
+			People, Silent int
+		}
+	}
 }
 
 func (s *testServer) lab() *lab { return newLab(s.t.Context(), s.hub, "http://localhost:8080") }
@@ -59,8 +69,47 @@ func TestSampleOfAnEmptyRoom(t *testing.T) {
 		if err != nil || !bytes.Contains(encoded, []byte(`"drawn":[]`)) || !bytes.Contains(encoded, []byte(`"troubles":[]`)) {
 			t.Errorf("the sample is %s, want lists that are empty, and not null: %v", encoded, err)
 		}
-		if got := server.sample(); got.Saving != 0 || got.SavingFor != 0 {
+		got := server.sample()
+		if got.Saving != 0 || got.SavingFor != 0 {
 			t.Errorf("the store saves %d messages for %d ms, want nothing", got.Saving, got.SavingFor)
+		}
+		if got.Stream != nil {
+			t.Errorf("without -nats, the sample has the stream %+v", got.Stream)
+		}
+	})
+}
+
+func TestSampleShowsTheStreamAndOtherMachines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := openStore(t, filepath.Join(t.TempDir(), "chat.db"))
+		hub := NewHub(store, nil)
+		stream := newStream(&config{natsStream: "chat"}, store)
+		hub.follow(stream)
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { hub.Run(ctx) })
+		defer running.Wait()
+		defer stop()
+		server := &testServer{t: t, hub: hub}
+
+		time.Sleep(3 * time.Second) // nobody connects to NATS
+		got := server.sample().Stream
+		if got == nil || got.Name != "chat" || got.Self != stream.self || got.Lost != 3000 || len(got.Machines) != 0 {
+			t.Fatalf("the stream is %+v, want chat, lost for three seconds, and no other machine", got)
+		}
+		stream.behind.Set(7)
+		stream.reconnects.Set(2)
+		stream.fails(errors.New("EOF"))
+		hub.elsewhere <- node{ID: "C", heard: time.Now()}
+		hub.elsewhere <- node{ID: "B", presence: newPresence([]string{"bob", "bob"}, 2), heard: time.Now()}
+		time.Sleep(2 * time.Second)
+		stream.current.Store(time.Now().UnixNano())
+		got = server.sample().Stream
+		if got.Lost != 0 || got.Behind != 7 || got.Reconnects != 2 || got.Why != "EOF" {
+			t.Errorf("the stream is %+v, want one that is followed, 7 messages behind, after two reconnects", got)
+		}
+		if m := got.Machines; len(m) != 2 || m[0].ID != "B" || m[0].People != 2 || m[0].Silent != 2000 || m[1].People != 0 {
+			t.Errorf("the machines are %+v, want B with two people, heard two seconds ago, and C with nobody", m)
 		}
 	})
 }
@@ -327,6 +376,8 @@ func TestTheLabExistsOnlyOnRequest(t *testing.T) {
 		{"a script", server.lab(), "GET", "/lab/lab.js", "same-origin", 200, "EventSource", "javascript"},
 		{"a page of another server", server.lab(), "POST", "/lab/trouble/talk", "cross-site", 403, "", ""},
 		{"an unknown trouble", server.lab(), "POST", "/lab/trouble/peace", "same-origin", 409, "no such trouble", ""},
+		{"a trouble of a stream that is not there", server.lab(), "POST", "/lab/trouble/cutoff", "same-origin", 409, "no such trouble", ""},
+		{"another one", server.lab(), "POST", "/lab/trouble/leader", "same-origin", 409, "no such trouble", ""},
 		{"a trouble by GET", server.lab(), "GET", "/lab/trouble/talk", "same-origin", 404, "", ""},
 	} {
 		t.Run(row.what, func(t *testing.T) {

@@ -57,12 +57,18 @@ type Stream struct {
 	failure    atomic.Pointer[error] // why the last connection ended, or why a message could not be appended
 	behind     expvar.Int            // messages in the stream that are not in the replica
 	reconnects expvar.Int            // since the start
+	cut        atomic.Bool           // the lab has cut this machine off
 }
 
 func newStream(c *config, store *Store) *Stream {
 	s := &Stream{name: c.natsStream, replicas: c.natsReplicas, store: store, self: rand.Text()}
 	s.current.Store(time.Now().UnixNano())
-	s.dial = func(ctx context.Context) (*natsConn, error) { return dialNATS(ctx, c.nats[mathrand.N(len(c.nats))]) }
+	s.dial = func(ctx context.Context) (*natsConn, error) {
+		if s.cut.Load() {
+			return nil, errCut
+		}
+		return dialNATS(ctx, c.nats[mathrand.N(len(c.nats))])
+	}
 	return s
 }
 
@@ -306,6 +312,9 @@ func (s *session) run(ctx context.Context) error {
 // check ends the session if the stream is silent, or has lost something. Otherwise, it repeats what
 // was not appended.
 func (s *session) check(now time.Time) error {
+	if s.cut.Load() {
+		return errCut
+	}
 	if now.Sub(s.alive) > streamSilence {
 		return errors.New("the stream is silent")
 	}

@@ -30,7 +30,7 @@ func troubleTime(name string) time.Duration {
 		return time.Minute
 	case "cut":
 		return 2 * time.Minute // the server notices after at most 100 seconds
-	case "lock", "hang":
+	case "lock", "hang", "cutoff", "leader":
 		return 10 * time.Second
 	case "stop", "kill":
 		return time.Second
@@ -216,6 +216,30 @@ func (l *lab) hangSave(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	return conn.Close()
+}
+
+var errCut = errors.New("the lab has cut this machine off")
+
+// cutOff lets the stream have no connection. A proxy between this process and NATS could do the
+// same from outside, but there is none.
+func (s *Stream) cutOff(ctx context.Context) error {
+	s.cut.Store(true)
+	defer s.cut.Store(false)
+	<-ctx.Done()
+	return nil
+}
+
+// stepDown asks the NATS server that leads the stream to let another one lead. That is an ordinary
+// request to JetStream, over a connection of its own.
+func (s *Stream) stepDown(ctx context.Context) error {
+	time.Sleep(2 * sampleEvery) // or the page would not see the trouble begin
+	conn, err := s.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.close()
+	var answer any // that it succeeded
+	return conn.api(ctx, "STREAM.LEADER.STEPDOWN."+s.name, nil, &answer)
 }
 
 // endThisProcess sends a signal to this process, after a moment in which the page gets its

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -205,6 +207,64 @@ func TestTheLabLetsASaveHang(t *testing.T) {
 	})
 	p.post("stop")
 	p.shows("all of them", func(v variables) bool { return *v.Pending == 0 && v.Messages > 5 })
+}
+
+// startLabWithStream starts a NATS server, and a program with a lab that follows a stream there.
+func startLabWithStream(t *testing.T) (p *program, nats string) {
+	t.Helper()
+	nats = startNATSServer(t, fmt.Sprintf("jetstream { store_dir: %q }", t.TempDir())).url()
+	p = startProgram(t, filepath.Join(t.TempDir(), "chat.db"), "-lab", "-debug-addr", "127.0.0.1:0", "-nats", nats)
+	p.logs("following the stream")
+	return p, nats
+}
+
+// Nobody sees what is not in the stream. Afterwards, all machines have the same order.
+func TestTheLabCutsTheStreamOff(t *testing.T) {
+	t.Parallel()
+	p, nats := startLabWithStream(t)
+	other := startProgram(t, filepath.Join(t.TempDir(), "other.db"), "-nats", nats)
+	other.logs("following the stream")
+	ann, bob := p.join("ann"), other.join("bob")
+	p.post("trouble/cutoff")
+	p.logs(errCut.Error())
+	ann.says("second")
+	bob.says("first")
+	bob.hears("bob: first")
+	time.Sleep(time.Second) // meanwhile, the machine tries to connect several times
+	if heard := ann.heard(); len(heard) > 0 {
+		t.Errorf("while this machine is cut off, ann heard %q", heard)
+	}
+	p.post("stop")
+	ann.hears("bob: first", "ann: second")
+	bob.hears("ann: second")
+}
+
+func TestTheLabAsksTheLeaderToStepDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, fake := dialFakeNATS(t, "nats://x")
+		stream := &Stream{name: "chat", dial: func(context.Context) (*natsConn, error) { return conn, nil }}
+		result := make(chan error)
+		go func() { result <- stream.stepDown(t.Context()) }()
+		fake.hears("SUB " + conn.inbox)
+		request := strings.Fields(fake.hears("PUB $JS.API.STREAM.LEADER.STEPDOWN.chat "))
+		fake.says(fmt.Sprintf("MSG %s 1 16\r\n{\"success\":true}\r\n", request[2]))
+		if err := <-result; err != nil {
+			t.Error(err)
+		}
+		if _, open := <-conn.ended; open {
+			t.Error("the connection is still there")
+		}
+	})
+}
+
+// With a single server, nobody else could lead.
+func TestLeaderThatIsAloneDoesNotStepDown(t *testing.T) {
+	t.Parallel()
+	p, _ := startLabWithStream(t)
+	p.post("trouble/leader")
+	if line := p.logs("cannot cause trouble"); !strings.Contains(line, "name=leader") || !strings.Contains(line, "JetStream error") {
+		t.Errorf("the log says %s, want that the leader does not step down", line)
+	}
 }
 
 // If the process that keeps the server running dies, the server stops, too.

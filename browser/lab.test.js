@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { withoutNats } from "./lib/nats.js";
 import { everySize, scenario } from "./lib/scenario.js";
 
 const schemes = ["light", "dark"];
@@ -244,6 +245,81 @@ scenario("the buttons that end the server start it again, and no text is lost", 
     await ada.isConnected();
     await ada.sees(...said);
   }
+});
+
+scenario("without a stream, the lab shows none", async ({ openLab }) => {
+  const room = await openLab();
+  const eve = await room.viewer();
+  await eve.counts("clients", 0);
+  await eve.drawsRooms();
+  await eve.waitFor(() => document.getElementById("cutoff").hidden && document.getElementById("leader").hidden);
+  assert.equal(await eve.evaluates(() => /stream|machine/i.test(document.body.innerText + document.querySelector("svg").ariaLabel)), false);
+});
+
+scenario("the lab shows the stream and the other machines", { sizes: everySize, schemes, skip: withoutNats }, async ({ openLab, openRoom, startNats }) => {
+  const nats = await startNats();
+  const room = await openLab("-nats", nats);
+  const eve = await room.viewer();
+  await eve.finds("stream chat", "follows it");
+  await eve.finds("other machines", "none");
+  await eve.drawsRooms("stream chat, in NATS");
+  const other = await openRoom("-nats", nats);
+  await eve.hasHappened("another machine is there");
+  await eve.finds("other machines", "nobody");
+  const ada = await other.withoutBrowser("ada");
+  await eve.finds("other machines", "1 person");
+  await eve.drawsRooms("stream chat, in NATS", "1 person");
+  await ada.says("hello");
+  await eve.counts("messages behind", 0);
+  await eve.fits();
+  await eve.passesAxe();
+});
+
+scenario("a machine that has stopped is gone", { skip: withoutNats }, async ({ openLab, openRoom, startNats }) => {
+  const nats = await startNats();
+  const room = await openLab("-nats", nats);
+  const other = await openRoom("-nats", nats);
+  const eve = await room.viewer();
+  await eve.drawsRooms("stream chat, in NATS", "nobody");
+  await other.stop();
+  await eve.hasHappened("another machine is gone"); // after 15 s
+  await eve.drawsRooms("stream chat, in NATS");
+});
+
+scenario("a machine that is cut off from the stream shows nothing, and then everything", { skip: withoutNats }, async ({ openLab, openRoom, startNats }) => {
+  const nats = await startNats();
+  const room = await openLab("-nats", nats);
+  const other = await openRoom("-nats", nats);
+  const eve = await room.viewer();
+  await eve.finds("stream chat", "follows it");
+  await eve.finds("other machines", "nobody");
+  const ada = await room.visitor("ada");
+  const bob = await other.withoutBrowser("bob");
+  await eve.causes("cutoff");
+  await eve.reads("#cutoff .right", "Afterwards, everywhere");
+  await eve.hasHappened("cut off from the stream: the lab has cut this machine off");
+  await eve.finds("stream chat", "is cut off");
+  await eve.waitFor(() => [...document.querySelectorAll("#picture .room.trouble .news")].some((words) => words.textContent.includes("is cut off")));
+  await bob.says("first");
+  await ada.says("second");
+  await ada.waitsWith("second: sending …");
+  await eve.finds("messages behind", "unknown");
+  await eve.fits();
+  await eve.passesAxe();
+  await eve.hasHappened("following the stream again");
+  await ada.sees("bob: first", "ada: second");
+  await bob.hears(({ text }) => text === "second");
+  await eve.counts("times cut off", 1);
+  await eve.finds("stream chat", "follows it");
+});
+
+scenario("a stream on one server has no other leader", { skip: withoutNats }, async ({ openLab, startNats }) => {
+  const room = await openLab("-nats", await startNats());
+  const eve = await room.viewer();
+  await eve.finds("stream chat", "follows it");
+  await eve.causes("leader");
+  await eve.waitFor(() => document.querySelector("#leader [role=status]").textContent.includes("A single NATS server refuses"));
+  await eve.hasHappened("trouble ends: The stream’s leader steps down");
 });
 
 async function freePorts(count) {

@@ -39,4 +39,15 @@ export function compare(before, now) {
   for (const name of now.troubles) if (!before.troubles.includes(name)) tell(now.at, name, () => `trouble begins: ${titleOf(name)}`);
   for (const name of before.troubles) if (!now.troubles.includes(name)) tell(now.at, `${name} ends`, () => `trouble ends: ${titleOf(name)}`);
   if (now.failing !== before.failing) tell(now.at, "failure", () => now.failing ? `a save failed: ${now.failure}` : "saved again");
+  if (before.stream && now.stream) compareStreams(now.at, before.stream, now.stream);
+}
+
+function compareStreams(at, before, now) {
+  if (now.lost > 0 && before.lost === 0) tell(at, "lost", () => `cut off from the stream: ${now.why}`);
+  if (now.lost === 0 && before.lost > 0) tell(at, "found", () => `following the stream${now.reconnects > 0 ? " again" : ""}`);
+  const missing = (from, others) => from.filter(({ id }) => !others.some((machine) => machine.id === id)).length;
+  const machines = (count) => count === 1 ? "another machine is" : `${whole(count)} other machines are`;
+  const [came, went] = [missing(now.machines, before.machines), missing(before.machines, now.machines)];
+  if (came > 0) tell(at, "machine came", (count) => `${machines(count)} there`, came);
+  if (went > 0) tell(at, "machine went", (count) => `${machines(count)} gone`, went);
 }

@@ -27,7 +27,8 @@ export function showFigures(now, rates) {
     "messages a second": whole(rates.messages), "deliveries a second": whole(rates.deliveries), "messages in a batch": rates.size,
     "half are shown within": time(now.p50), "99 of 100 are shown within": time(now.p99), "clients": whole(now.clients),
     "pending messages": `${now.pending} of ${now.pendingSize}`, "readers that wait for the hub": whole(now.blocked),
-    "store": storeState(now).join(" "), "goroutines": whole(now.goroutines), "memory (heap)": `${(now.heap / 1e6).toFixed(1)} MB`,
+    [now.stream ? "stream goroutine" : "store"]: storeState(now).join(" "), "goroutines": whole(now.goroutines), "memory (heap)": `${(now.heap / 1e6).toFixed(1)} MB`,
+    ...now.stream && streamFigures(now.stream),
     "connections ended": reasons(now.ended), "connections refused": reasons(now.refused),
   };
   list.replaceChildren(...Object.entries(entries).map(([name, value]) => part("div", part("dt", name), part("dd", value))));
@@ -38,8 +39,26 @@ export function showFigures(now, rates) {
       client.writing > 0 ? `writes for ${time(client.writing)}` : "waits", `${time(client.silent)} ago`])));
 }
 
-export function storeState({ saving, savingFor, failing, failure }) {
-  if (saving === 0) return ["idle"];
-  const words = [`saves ${saving} message${saving === 1 ? "" : "s"}`, `for ${time(savingFor + 1)}`];
+// With a stream, it is the stream goroutine that has the batch.
+export function storeState({ saving, savingFor, failing, failure, stream }) {
+  if (saving === 0 && !failing) return ["idle"];
+  const words = saving === 0 ? ["saves what came", "from the stream"] :
+    [`${stream ? "appends" : "saves"} ${saving} message${saving === 1 ? "" : "s"}`, `for ${time(savingFor + 1)}`];
   return failing ? [...words, "failed, tries again:", failure] : words;
+}
+
+// A machine's name is random and long. Its beginning is enough.
+export const short = (name) => name.slice(0, 4);
+export const people = (count) => count === 0 ? "nobody" : count === 1 ? "1 person" : `${whole(count)} people`;
+
+// What the replica does not have cannot be counted without a connection.
+export const following = ({ self, lost }) => `machine ${short(self)} ${lost > 0 ? `is cut off: ${time(lost)}` : "follows it"}`;
+export const behindBy = ({ lost, behind }) => lost > 0 && behind === 0 ? "unknown" : whole(behind);
+
+function streamFigures(stream) {
+  const others = stream.machines.map((machine) => `${short(machine.id)}: ${people(machine.people)}, heard ${time(machine.silent + 1)} ago`);
+  return {
+    [`stream ${stream.name}`]: following(stream) + (stream.lost > 0 ? `, ${stream.why}` : ""), "messages behind": behindBy(stream),
+    "times cut off": whole(stream.reconnects), "other machines": others.join("; ") || "none",
+  };
 }

@@ -32,7 +32,7 @@ function receive(snapshot) {
   else if (history.length > 0) tell(snapshot.at, "back", () => "the server is back");
   history = [...history, snapshot].slice(-600); // a minute
   connected = true;
-  showRunning(snapshot.troubles);
+  showRunning(snapshot.troubles, snapshot.stream);
   chat.href = snapshot.chat;
   if (!frozen && !document.hidden) look(history.length - 1, before);
 }

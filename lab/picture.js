@@ -1,6 +1,6 @@
 // The picture: the map in README.md, alive. Its nodes are made once. Then only what changes is written.
 
-import { storeState, time, whole } from "./figures.js";
+import { behindBy, following, people, short, storeState, time, whole } from "./figures.js";
 
 const [top, pitch, rows] = [50, 21, 20]; // where the rows begin, the distance between two, and how many there are
 const bottom = top + (rows + 1) * pitch;
@@ -21,8 +21,7 @@ function draw(parent, kind, attributes, words = "") {
   return parent.appendChild(node);
 }
 
-const svg = draw(document.getElementById("picture"), "svg", { viewBox: `-2 0 900 ${bottom + 2}`, role: "img",
-  "aria-label": "Messages go from the browsers through readers to the hub, then to the store, and back through queues and writers." });
+const svg = draw(document.getElementById("picture"), "svg", { role: "img" });
 for (const [left, title, code] of [[0, "browsers", ""], [x.reader, "reader goroutine", "Client.readPump"],
   [x.writer, "writer goroutine", "Client.writePump"], [x.queue, "queue", "Client.send: frames that wait"],
   [x.hub, "hub goroutine", "Hub.Run"], [x.store, "store goroutine", "Store.Run"]]) {
@@ -30,6 +29,7 @@ for (const [left, title, code] of [[0, "browsers", ""], [x.reader, "reader gorou
   draw(svg, "text", { x: left, y: 33, class: "usual" }, code);
 }
 const inTheRoom = svg.querySelector(".usual");
+const [saver, saverCode] = [...svg.children].slice(-2);
 const places = Array.from({ length: rows }, (_, row) => place(top + (row + 0.5) * pitch));
 const others = place(bottom - pitch / 2);
 track(svg, `M${x.hubEnd} 120H${x.store}`, "l-5 -3m5 3l-5 3");
@@ -39,6 +39,23 @@ const hub = box(x.hub, bottom - top, "pending", [142, 168]);
 const store = box(x.store, 240, "batch", [142, 160, 178, 194, 210]);
 draw(svg, "path", { class: "box", d: `M${x.store} 345V450a79 12 0 0 0 158 0V345a79 12 0 0 0 -158 0a79 12 0 0 0 158 0` });
 const database = [385, 405, 423, 441].map((y) => draw(svg, "text", { x: x.store + 12, y }));
+
+// Below, and only with -nats: the stream, and the other machines that share it. The stream goroutine appends
+// through one track, and hears of all messages, also of its own, through the other.
+const far = bottom + 26;
+const stream = draw(svg, "g");
+const append = track(stream, `M${x.store} 255H708V${far}`, "l-3 -5m3 5l3 -5");
+track(stream, `M724 ${far}V275H${x.store}`, "l-5 -3m5 3l-5 3");
+draw(stream, "rect", { class: "box", x: x.hub, y: far, width: 330, height: 84, rx: 10 });
+const streamWords = [22, 42, 58, 74].map((y) => draw(stream, "text", { x: x.hub + 12, y: far + y }));
+const alone = draw(svg, "text", { x: 405, y: far + 46 });
+const machines = [420, 280, 140, 0].map((left, n) => {
+  const room = draw(svg, "g");
+  draw(room, "path", { class: "line", d: `M${left + 128} ${far + 42}h${n === 0 ? 18 : 12}` });
+  draw(room, "rect", { class: "box", x: left, y: far, width: 128, height: 84, rx: 10 });
+  return { room, words: [24, 46, 66].map((y) => draw(room, "text", { x: left + 12, y: far + y })) };
+});
+showStream();
 
 // write also says whether the words are news, or only the usual.
 function write(node, words, isNews = false) {
@@ -92,11 +109,43 @@ export function show(now, rates, before) {
   const waiting = now.blocked === 1 ? "1 reader waits" : now.blocked > 1 ? `${now.blocked} readers wait` : "no reader waits";
   showBox(hub, now.pending, now.blocked > 0, [`${now.pending} of ${now.pendingSize}`, waiting]);
   const [saves, since, tries, failure = ""] = storeState(now);
-  showBox(store, now.saving, now.saving > 0 && (now.failing || now.savingFor > 1000), [saves, since, tries, ...failure.match(/.{1,20}(\s|$)/g) ?? []]);
+  showBox(store, now.saving, now.failing || now.saving > 0 && now.savingFor > 1000, [saves, since, tries, ...failure.match(/.{1,20}(\s|$)/g) ?? []]);
   ["database", `batches/s: ${whole(rates.batches)}`, `messages/s: ${whole(rates.messages)}`, `in a batch: ${rates.size}`]
     .forEach((words, n) => write(database[n], words));
-  if (delivered) travel(400, 400, [[x.hubEnd, 120], [x.middle, 120], [x.middle, 331]]);
+  showStream(now.stream);
+  if (delivered && now.stream) {
+    if (now.drawn.some(({ silent }) => silent < now.at - before.at)) travel(250, 250, [[x.hubEnd, 120], [x.store, 120], [708, 255], [708, far]]);
+    travel(500, 300, [[724, far], [724, 275], [x.store, 275], [x.middle, 331]]);
+  } else if (delivered) travel(400, 400, [[x.hubEnd, 120], [x.middle, 120], [x.middle, 331]]);
   if (delivered && rest > 0) travel(800, 500, [[x.hub, others.y + 7], [x.name, others.y + 7]]);
+}
+
+// Without a stream, now is undefined, and there is nothing below.
+function showStream(now) {
+  set(svg, "viewBox", `-2 0 900 ${now ? far + 86 : bottom + 2}`);
+  set(svg, "aria-label", `Messages go from the browsers through readers to the hub, then to the ${
+    now ? "stream, which other machines share, then to the database" : "store"}, and back through queues and writers.`);
+  saver.textContent = now ? "stream goroutine" : "store goroutine";
+  write(saverCode, now ? "Stream.Run" : "Store.Run");
+  set(stream, "class", !now ? "room away" : now.lost > 0 ? "room trouble" : "room");
+  write(alone, now?.machines.length === 0 ? "no other machine is there" : "");
+  const known = now?.machines ?? [];
+  const more = known.length - machines.length + 1;
+  machines.forEach(({ room, words }, n) => {
+    const machine = known[n];
+    const late = machine?.silent > 6000; // machines tell every five seconds who is there
+    set(room, "class", !machine ? "room away" : late ? "room trouble" : "room");
+    if (!machine) return;
+    const isRest = n === machines.length - 1 && more > 1;
+    const count = isRest ? known.slice(n).reduce((sum, { people }) => sum + people, 0) : machine.people;
+    [isRest ? `and ${more} more` : `machine ${short(machine.id)}`, people(count), isRest ? "" : `heard ${Math.round(machine.silent / 1000)} s ago`]
+      .forEach((line, n) => write(words[n], line, n === 1 || late));
+  });
+  if (!now) return;
+  const name = now.name.length > 24 ? `${now.name.slice(0, 23)}…` : now.name;
+  [`stream ${name}, in NATS`, following(now), `messages behind: ${behindBy(now)}`, `times cut off: ${whole(now.reconnects)}`]
+    .forEach((line, n) => write(streamWords[n], line, n === 0 || n < 3 && now.lost > 0));
+  set(append, "class", places.some(({ client, traffic }) => client && traffic > 0.4) ? "frames" : "");
 }
 
 function showClient(place, now, before, delivered) {

@@ -38,6 +38,18 @@ const troubles = [
   { name: "kill", title: "kill -9", right: 0, guesses: ["None", "Those of the last second", "Those that nobody has seen"],
     question: "The operating system kills the process at once. Which texts of the pages are lost? (First join the chat.)",
     answer: "What anybody has seen is in the database. Pages repeat unconfirmed texts with the same ref: none is lost or doubled." },
+  { name: "cutoff", title: "Cut off from NATS", right: 2, needsStream: true, guesses: ["At once, on this machine", "Never", "Afterwards, everywhere"],
+    question: "This machine is cut off from NATS for ten seconds. When does a text appear that you send meanwhile? (First join the chat " +
+      "here, and on another machine.)",
+    answer: "Nobody sees a text before it is in the stream, not even you: your page says “sending …”. People on the other machines go " +
+      "on talking, and you see nothing of it. Within three seconds after the cut, this machine connects again. It first reads what it " +
+      "has missed, then appends what waits. So your text comes after theirs, in the same order on all machines." },
+  { name: "leader", title: "The stream’s leader steps down", right: 1, needsStream: true,
+    guesses: ["They are disconnected", "Texts come a bit later", "Texts of this moment are lost"],
+    question: "Three NATS servers keep the stream, and one of them leads. Now it lets another one lead. What do people notice?",
+    answer: "Texts wait for the new leader, usually for less than a second. Nobody is disconnected, and no text is lost or doubled. If " +
+      "the leader dies, the wait takes several seconds: the others have to notice first. A single NATS server refuses to step down: " +
+      "then the log of this chat server says so, and nothing else happens." },
 ];
 const [stopAll, error] = ["stop-all", "error"].map((id) => document.getElementById(id));
 
@@ -49,6 +61,8 @@ for (const trouble of troubles) {
   const node = part("details", part("summary", title, trouble.state), part("fieldset", part("legend", question), ...choices), button, after);
   Object.assign(node, { id: name, name: "trouble" }); // with one name for all, opening one closes the others
   node.ontoggle = () => node.open && history.replaceState(null, "", `#${name}`);
+  trouble.node = node;
+  node.hidden = trouble.needsStream;
   button.onclick = async () => {
     if (!await post(`/lab/trouble/${name}`)) return;
     after.textContent = answer;
@@ -75,9 +89,10 @@ async function post(address) {
 
 export const titleOf = (searched) => troubles.find(({ name }) => name === searched).title;
 
-// showRunning marks the troubles that go on.
-export function showRunning(running) {
-  for (const { name, state } of troubles) {
+// showRunning marks the troubles that go on. Without a stream, two of them are hidden.
+export function showRunning(running, stream) {
+  for (const { name, state, node, needsStream } of troubles) {
+    node.hidden = needsStream && !stream;
     const words = running.includes(name) ? "running" : "";
     if (state.textContent !== words) state.textContent = words;
   }

@@ -3,6 +3,7 @@
 
 import { test } from "node:test";
 import { allBrowsers, browserFor } from "./browsers.js";
+import { startNats } from "./nats.js";
 import { Room } from "./room.js";
 import { Stage } from "./stage.js";
 
@@ -51,6 +52,7 @@ class Scene {
       browser: this.kind, size: this.size, scheme: this.scheme,
       openRoom: (...flags) => Room.open(this, ...flags),
       openLab: (...flags) => Room.openWithLab(this, ...flags),
+      startNats: () => startNats(this),
       openStage: () => Stage.open(this),
     }));
     for (const ending of this.#endings.reverse()) await attempt(ending);

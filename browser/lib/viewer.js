@@ -85,9 +85,18 @@ export class Viewer extends Person {
   // draws waits until these clients, and no others, have rows in the picture.
   async draws(...names) {
     await this.waitFor((names) => {
-      const drawn = [...document.querySelectorAll("#picture g:not(.free, .group)")].map((row) => row.querySelector("text").textContent);
+      const drawn = [...document.querySelectorAll("#picture g:not(.free, .group, .room)")].map((row) => row.querySelector("text").textContent);
       return JSON.stringify(drawn.sort()) === JSON.stringify(names);
     }, names);
+  }
+
+  // drawsRooms waits until these, and no others, are the stream and the other machines in the picture. Each
+  // has these words.
+  async drawsRooms(...words) {
+    await this.waitFor((words) => {
+      const rooms = [...document.querySelectorAll("#picture .room:not(.away)")];
+      return rooms.length === words.length && rooms.every((room, n) => room.textContent.includes(words[n]));
+    }, words);
   }
 
   // listed returns the cells of a client's row in the table.
