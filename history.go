@@ -55,6 +55,24 @@ func (s *Store) HistoryBefore(ctx context.Context, id int64) ([]Message, error) 
 	return history, rows.Err() // the loop ends after the last row or at an error
 }
 
+// messagesAfter returns up to limit messages that are newer than the one with this id, oldest first.
+func (s *Store) messagesAfter(ctx context.Context, id int64, limit int) ([]Message, error) {
+	rows, err := s.reading.QueryContext(ctx, query+"WHERE id > ? ORDER BY id LIMIT ?", id, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read messages: %w", err)
+	}
+	defer rows.Close()
+	var messages []Message
+	for rows.Next() {
+		m, err := scan(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read messages: %w", err)
+		}
+		messages = append(messages, m)
+	}
+	return messages, rows.Err()
+}
+
 // withRefsOf returns the saved messages that have the refs of these messages.
 func (s *Store) withRefsOf(ctx context.Context, messages []Message) (saved []Message, err error) {
 	for _, m := range messages {

@@ -32,6 +32,7 @@ type config struct {
 	nats           []string // addresses of NATS servers; none means that SQLite is the log
 	natsStream     string
 	natsReplicas   int
+	natsImport     string // a database to import into the stream, instead of starting a server; "" means none
 	announce       []string
 	announceFile   string // "" means none
 	announceEvery  time.Duration
@@ -54,6 +55,7 @@ func main() {
 	flag.Func("nats", "share the room with other machines, through the NATS servers at these `addresses`, such as nats://localhost:4222; put commas between several (default: one machine)", c.setNATS)
 	flag.StringVar(&c.natsStream, "nats-stream", "chat", "the `name` of the stream that has the messages, with -nats")
 	flag.IntVar(&c.natsReplicas, "nats-replicas", 1, "the `number` of NATS servers that keep each message, 1, 3 or 5, for a new stream")
+	flag.StringVar(&c.natsImport, "nats-import", "", "append the messages of this SQLite `file` to a new stream, and end; start the machines afterwards, with other files")
 	flag.Float64Var(&c.rate, "rate", 5, "the rate limit: how many frames a second each client may send, after a burst of ten; 0 means no limit, for new connections neither")
 	flag.Func("log", "write the log as `text` or json (default text)", setLog)
 	flag.Func("announce", "a `text` that the server announces periodically; repeat the flag to rotate several texts", c.addAnnouncement)
@@ -142,6 +144,8 @@ func (c *config) check() error {
 		return errors.New("-nats-stream must have 1 to 64 letters, digits, _ and -")
 	case len(c.nats) > 0 && (c.natsReplicas != 1 && c.natsReplicas != 3 && c.natsReplicas != 5):
 		return errors.New("-nats-replicas must be 1, 3 or 5")
+	case len(c.nats) == 0 && c.natsImport != "":
+		return errors.New("-nats-import needs -nats")
 	case c.announceEvery <= 0:
 		return errors.New("-announce-every must be more than 0")
 	}
@@ -156,6 +160,9 @@ func run(ctx context.Context, c *config) error {
 	}
 	if c.trouble != "" {
 		return causeTrouble(ctx, c)
+	}
+	if c.natsImport != "" {
+		return importMessages(ctx, c)
 	}
 	if c.lab {
 		if os.Getenv(labServer) == "" {

@@ -136,6 +136,7 @@ func TestInvalidSettingsAreErrors(t *testing.T) {
 		"-rate":           func(c *config) { c.rate = math.NaN() },
 		`"foo"`:           func(c *config) { c.rest = []string{"foo"} },
 		"-announce-every": func(c *config) { c.announceEvery = 0 },
+		"-nats-import":    func(c *config) { c.natsImport = "old.db" },
 		"-nats-stream":    func(c *config) { c.nats, c.natsStream = []string{"nats://localhost"}, "a b" },
 		"-nats-replicas":  func(c *config) { c.nats, c.natsStream = []string{"nats://localhost"}, "chat" },
 	} {

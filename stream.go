@@ -165,29 +165,36 @@ const (
 	messageNotFound = 10037
 )
 
-// findStream makes the stream, unless there is one, and checks that the replica's messages are
-// in it. A stream that was restored from an older copy gives the numbers of our newest messages
-// to others.
+// findStream checks that the replica's messages are in the stream. A stream that was restored from
+// an older copy gives the numbers of our newest messages to others.
 func (s *session) findStream(ctx context.Context) error {
-	var info streamInfo
-	err := s.conn.api(ctx, "STREAM.INFO."+s.name, nil, &info)
-	if missing, found := errors.AsType[*apiError](err); found && missing.Number == streamNotFound {
-		err = s.conn.api(ctx, "STREAM.CREATE."+s.name, map[string]any{
-			"name": s.name, "subjects": []string{s.name + ".>"}, "storage": "file", "num_replicas": s.replicas,
-			"retention": "limits", "discard": "old", "duplicate_window": dedupeWindow,
-		}, &info)
-	}
+	info, err := s.makeStream(ctx, s.conn)
 	if err != nil {
-		return fmt.Errorf("find the stream %s: %w", s.name, err)
-	}
-	if !slices.Equal(info.Config.Subjects, []string{s.name + ".>"}) {
-		return permanentError{fmt.Errorf("the stream %s is used for something else: its subjects are %v", s.name, info.Config.Subjects)}
+		return err
 	}
 	if !s.created.IsZero() && !s.created.Equal(info.Created) {
 		return permanentError{fmt.Errorf("another stream %s has replaced the one that this program has followed", s.name)}
 	}
 	s.created = info.Created
 	return s.compare(ctx, info.State.First, info.State.Last)
+}
+
+// makeStream makes the stream, unless there is one.
+func (s *Stream) makeStream(ctx context.Context, c *natsConn) (info streamInfo, err error) {
+	err = c.api(ctx, "STREAM.INFO."+s.name, nil, &info)
+	if missing, found := errors.AsType[*apiError](err); found && missing.Number == streamNotFound {
+		err = c.api(ctx, "STREAM.CREATE."+s.name, map[string]any{
+			"name": s.name, "subjects": []string{s.name + ".>"}, "storage": "file", "num_replicas": s.replicas,
+			"retention": "limits", "discard": "old", "duplicate_window": dedupeWindow,
+		}, &info)
+	}
+	if err != nil {
+		return info, fmt.Errorf("find the stream %s: %w", s.name, err)
+	}
+	if !slices.Equal(info.Config.Subjects, []string{s.name + ".>"}) {
+		return info, permanentError{fmt.Errorf("the stream %s is used for something else: its subjects are %v", s.name, info.Config.Subjects)}
+	}
+	return info, nil
 }
 
 // compare looks for the newest message of the replica that the stream still has, and returns an
@@ -206,26 +213,32 @@ func (s *session) compare(ctx context.Context, first, last uint64) error {
 		if s.applied > last || first > s.applied+1 {
 			break
 		}
-		var found struct {
-			Message struct {
-				Header []byte `json:"hdrs"`
-			} `json:"message"`
-		}
-		err := s.conn.api(ctx, "STREAM.MSG.GET."+s.name, map[string]any{"seq": number}, &found)
+		ref, err := s.refOf(ctx, s.conn, uint64(number))
 		if missing, is := errors.AsType[*apiError](err); is && missing.Number == messageNotFound {
 			continue // somebody has deleted it: compare the one before
 		}
 		if err != nil {
 			return fmt.Errorf("compare with the stream %s: %w", s.name, err)
 		}
-		var message natsMessage
-		message.parseHeader(string(found.Message.Header))
-		if message.header[messageID] == m.Ref {
+		if ref == m.Ref {
 			return nil
 		}
 		break
 	}
 	return permanentError{fmt.Errorf("the messages in %s are not those of the stream %s, or some are missing: begin with another file", s.store.path, s.name)}
+}
+
+// refOf returns the ref of the message with this sequence number.
+func (s *Stream) refOf(ctx context.Context, c *natsConn, sequence uint64) (string, error) {
+	var found struct {
+		Message struct {
+			Header []byte `json:"hdrs"`
+		} `json:"message"`
+	}
+	err := c.api(ctx, "STREAM.MSG.GET."+s.name, map[string]any{"seq": sequence}, &found)
+	var message natsMessage
+	message.parseHeader(string(found.Message.Header))
+	return message.header[messageID], err
 }
 
 // id returns the id of the message with this sequence number. The time when the stream was made
