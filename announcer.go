@@ -20,9 +20,9 @@ type Announcer struct {
 	file  string // with more texts, one on each line; "" means none
 	every time.Duration
 
-	// Other machines announce the same texts. Each of them has one turn in each interval, and uses
-	// the same text and ref then: so the room has one announcement, whoever is first. No client
-	// can use this ref before, because a colon is not allowed in theirs.
+	// The announcers of all machines have the same texts, and one turn in each interval. In the
+	// same turn, they use the same text and the same ref, so the room has each announcement once.
+	// No client can use such a ref first: it has a colon, which clients' refs may not have.
 	shared bool
 
 	turn     int      // number of announcements so far

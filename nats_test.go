@@ -343,7 +343,7 @@ func TestNATSConnectionIsRenewed(t *testing.T) {
 	})
 }
 
-// A server, or whoever plays one, may send anything.
+// A server may send anything, and so may a program that pretends to be one.
 func FuzzReadNATS(f *testing.F) {
 	for _, line := range []string{natsHello, "PING\r\n", "-ERR 'x'\r\n", "MSG a 1 2\r\nhi\r\n", "msg a 1 b 2\nhi\r\n",
 		"HMSG a 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\n", "HMSG a 1 b 12 12\r\nNATS/1.0\r\n\r\n\r\n",

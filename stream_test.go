@@ -315,12 +315,18 @@ func (f *fakeStream) startOn(t testing.TB, path string) *testServer {
 	t.Helper()
 	pipes := newPipeListener()
 	server := serveOn(t, &config{maxClients: 10, db: path}, pipes, pipes.dial, func(hub *Hub) {
-		stream := newStream(&config{natsStream: "chat"}, hub.store)
-		stream.dial = f.dial
-		hub.follow(stream)
+		f.follow(hub)
 	})
 	synctest.Wait() // until it has caught up, if it can
 	return server
+}
+
+// follow makes this stream the log of a hub.
+func (f *fakeStream) follow(hub *Hub) *Stream {
+	stream := newStream(&config{natsStream: "chat"}, hub.store)
+	stream.dial = f.dial
+	hub.follow(stream)
+	return stream
 }
 
 func (f *fakeStream) start(t testing.TB) *testServer {
@@ -496,8 +502,9 @@ func TestMachinesShareARoom(t *testing.T) {
 	})
 }
 
-// The stream confirms ann's message before bob's older one has come back to this machine. If
-// the machine showed ann's at once, it would have another order than the stream, and all others.
+// Bob's message is the first in the stream, and ann's the second. The feed is late, so ann's machine
+// knows that her message is confirmed, and does not have bob's yet. If it showed hers at once,
+// it would have another order than the stream.
 func TestNothingIsShownBeforeItComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newFakeStream(t)
@@ -819,8 +826,7 @@ func TestStreamOfSomethingElseIsAnError(t *testing.T) {
 		fake := newFakeStream(t)
 		fake.subjects = `"orders.>"`
 		hub := NewHub(openStore(t, filepath.Join(t.TempDir(), "chat.db")), nil)
-		stream := newStream(&config{natsStream: "chat"}, hub.store)
-		stream.dial = fake.dial
+		stream := fake.follow(hub)
 		if err := stream.Run(t.Context(), hub); err == nil || !strings.Contains(err.Error(), "something else") {
 			t.Errorf("the error is %v", err)
 		}
@@ -928,8 +934,7 @@ func TestReplicaOfAnotherStreamIsAnError(t *testing.T) {
 
 				change(fake)
 				hub := NewHub(openStore(t, path), nil)
-				stream := newStream(&config{natsStream: "chat"}, hub.store)
-				stream.dial = fake.dial
+				stream := fake.follow(hub)
 				if err := stream.Run(t.Context(), hub); err == nil || !strings.Contains(err.Error(), path) {
 					t.Errorf("the error is %v", err)
 				}
@@ -943,9 +948,7 @@ func TestStreamThatIsReplacedIsAnError(t *testing.T) {
 		captureLog(t)
 		fake := newFakeStream(t)
 		hub := NewHub(openStore(t, filepath.Join(t.TempDir(), "chat.db")), nil)
-		stream := newStream(&config{natsStream: "chat"}, hub.store)
-		stream.dial = fake.dial
-		hub.follow(stream)
+		stream := fake.follow(hub)
 		time.AfterFunc(time.Second, func() {
 			fake.change(func() { fake.created, fake.mute = fake.created.Add(time.Minute), true })
 		})

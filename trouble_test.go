@@ -214,7 +214,7 @@ func startLabWithStream(t *testing.T) (p *program, nats string) {
 	t.Helper()
 	nats = startNATSServer(t, fmt.Sprintf("jetstream { store_dir: %q }", t.TempDir())).url()
 	p = startProgram(t, filepath.Join(t.TempDir(), "chat.db"), "-lab", "-debug-addr", "127.0.0.1:0", "-nats", nats)
-	p.logs("following the stream")
+	(&machine{program: p}).becomesHealthy() // before, it lets nobody in
 	return p, nats
 }
 
@@ -223,7 +223,7 @@ func TestTheLabCutsTheStreamOff(t *testing.T) {
 	t.Parallel()
 	p, nats := startLabWithStream(t)
 	other := startProgram(t, filepath.Join(t.TempDir(), "other.db"), "-nats", nats)
-	other.logs("following the stream")
+	(&machine{program: other}).becomesHealthy()
 	ann, bob := p.join("ann"), other.join("bob")
 	p.post("trouble/cutoff")
 	p.logs(errCut.Error())
