@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"container/list"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,9 +12,9 @@ import (
 	"time"
 )
 
-// This file limits connections: how many there are, how many of them come from one
-// address, and how many new ones begin in a second. And it takes a connection over from
-// net/http when it becomes a WebSocket.
+// This file limits what comes in: how many connections there are, how many of them come
+// from one address, how many new ones begin in a second, and how fast each may send
+// frames. And it takes a connection over from net/http when it becomes a WebSocket.
 
 // kernelBuffer is the size of each connection's send buffer, in which the operating system
 // keeps bytes for a client that reads more slowly than we write. (Linux doubles the number.)
@@ -198,6 +199,40 @@ const (
 	readBuffer  = 512 // bytes; larger payloads do not pass through the buffer
 	writeBuffer = 256 // bytes, for the handshake, pongs and close frames
 )
+
+const burst = 10 // frames that a client may send at once, after a pause
+
+var errTooFast = errors.New("not sent yet: this was too fast, please wait a moment")
+
+// limiter is a token bucket. Every frame takes a token out, rate tokens a second
+// come in, and the bucket holds at most size tokens. So a person can say several
+// things in a row, but cannot go on at that speed.
+//
+// A new limiter has a full bucket: it was last filled at the zero time, which is
+// long ago. Several goroutines may use a limiter.
+type limiter struct {
+	rate float64 // tokens a second; 0 means no limit
+	size float64 // tokens in a full bucket
+
+	mu     sync.Mutex
+	tokens float64 // a fraction is possible: at 5 a second, half a token comes in within 100 ms
+	filled time.Time
+}
+
+func (l *limiter) allow(now time.Time) bool {
+	if l.rate == 0 {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tokens = min(l.size, l.tokens+now.Sub(l.filled).Seconds()*l.rate)
+	l.filled = now
+	if l.tokens < 1 {
+		return false
+	}
+	l.tokens--
+	return true
+}
 
 // takenOver is a connection that takeOver has taken from net/http. Package websocket takes
 // connections only from a ResponseWriter that it can hijack, so takenOver is one.

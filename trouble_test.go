@@ -3,14 +3,24 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -276,4 +286,267 @@ func TestServerEndsWithItsLab(t *testing.T) {
 	if code := ann.waitForClose(); code != closeGoingAway {
 		t.Errorf("the close code is %d, want %d", code, closeGoingAway)
 	}
+}
+
+var longAttacks = flag.Bool("attack", false, "let each attack take half a minute, and not half a second")
+
+// What a program of strangers can do to the server from one machine. The attacks run
+// on this machine, one after the other, against the real program:
+//
+//	go test -run Attack -v . -attack
+//
+// During all of them the people in the room go on talking, /healthz answers 200, and
+// memory, goroutines, log and foreign messages stay within limits. Afterwards the
+// program stops in order. (Half a second is too short to show what pings and giant
+// headers would cost without their limits: TestPingFloodIsThrottled and
+// TestHugeHeadersFillNeitherMemoryNorLog do.)
+func TestAttack(t *testing.T) {
+	v := startVictim(t)
+	for _, attack := range []struct {
+		name     string
+		parallel int
+		do       attacker
+	}{
+		{"requests with giant headers", 20, sendsGiantHeaders},
+		{"long origins", 50, sendsLongOrigins},
+		{"connections that say nothing", 700, sends("")},
+		{"half a header", 700, sends("GET / HTTP/1.1\r\nHost: localhost\r\n")},
+		{"half a body", 700, sends("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n")},
+		{"history that nobody reads", 400, asksForHistory},
+		{"people who join and read nothing", 300, floods(`{"name":"eve"}`, nil)},
+		{"pings from people", 10, floods(`{"name":"eve"}`, bytes.Repeat(frame(fin|ping, ""), 10_000))},
+		{"pings without a name", 50, floods("", bytes.Repeat(frame(fin|ping, "ping"), 10_000))},
+		{"random bytes as frames", 50, sendsRandomFrames},
+		{"texts as fast as possible", 10, floods(`{"name":"eve"}`, bytes.Repeat(frame(fin|text, `{"text":"<<<<<<<<<<<<<<<<"}`), 1000))},
+		{"large frames as fast as possible", 10, floods(`{"name":"eve"}`, bytes.Repeat(frame(fin|text, strings.Repeat("[", maxMessage)), 100))},
+	} {
+		t.Run(strings.ReplaceAll(attack.name, " ", "_"), func(t *testing.T) {
+			v.t = t
+			ctx, cancel := context.WithCancel(t.Context())
+			var attackers sync.WaitGroup
+			for range attack.parallel {
+				attackers.Go(func() {
+					for ctx.Err() == nil {
+						attackOnce(ctx, v.addr, attack.do)
+						time.Sleep(100 * time.Millisecond) // the attackers share the machine with their victim
+					}
+				})
+			}
+			v.livesOn()
+			cancel()
+			attackers.Wait()
+		})
+	}
+	v.t = t
+	v.signal(syscall.SIGTERM)
+	if code := v.exit().ExitStatus(); code != 0 {
+		t.Errorf("after the attacks the program ended with exit code %d", code)
+	}
+}
+
+// An attacker uses one connection until it fails, as it does at the end of the attack.
+type attacker func(conn net.Conn)
+
+func attackOnce(ctx context.Context, addr string, attack attacker) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return
+	}
+	conn.(*net.TCPConn).SetReadBuffer(4096) // so that what it does not read stays with the server
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	attack(conn)
+}
+
+// sends sends the beginning of a request, and waits for the server to lose patience.
+func sends(request string) attacker {
+	return func(conn net.Conn) {
+		io.WriteString(conn, request)
+		io.Copy(io.Discard, conn)
+	}
+}
+
+// asksForHistory asks so often that the answers fit into no buffer, and reads nothing.
+func asksForHistory(conn net.Conn) {
+	request := fmt.Sprintf("GET /history?before=%d HTTP/1.1\r\nHost: localhost\r\n\r\n", math.MaxInt64)
+	io.WriteString(conn, strings.Repeat(request, 40))
+	keepOpen(conn)
+}
+
+// keepOpen reads nothing, and waits until either side has closed the connection.
+func keepOpen(conn net.Conn) {
+	for {
+		time.Sleep(50 * time.Millisecond)
+		if _, err := conn.Write(nil); err != nil {
+			return
+		}
+	}
+}
+
+func sendsGiantHeaders(conn net.Conn) {
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
+	for range 1000 {
+		if _, err := io.WriteString(conn, strings.Repeat("x", 10_000)); err != nil {
+			return
+		}
+	}
+}
+
+func sendsLongOrigins(conn net.Conn) {
+	fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: localhost\r\nOrigin: http://%s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", strings.Repeat("x", 12_000))
+	io.Copy(io.Discard, conn)
+}
+
+// floods makes the handshake, sends a frame, and then the flood, again and again. It
+// reads nothing.
+func floods(first string, flood []byte) attacker {
+	return func(conn net.Conn) {
+		if openWebSocket(conn) != nil {
+			return
+		}
+		if first != "" {
+			conn.Write(frame(fin|text, first))
+		}
+		if len(flood) == 0 {
+			keepOpen(conn)
+			return
+		}
+		for {
+			if _, err := conn.Write(flood); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func sendsRandomFrames(conn net.Conn) {
+	if openWebSocket(conn) != nil {
+		return
+	}
+	conn.Write(frame(fin|text, `{"name":"eve"}`))
+	for {
+		junk := make([]byte, rand.IntN(200))
+		for i := range junk {
+			junk[i] = byte(rand.Uint32())
+		}
+		sent := frame(byte(rand.Uint32()), string(junk))
+		if rand.IntN(10) == 0 {
+			sent = junk
+		}
+		if _, err := conn.Write(sent); err != nil {
+			return
+		}
+	}
+}
+
+// A victim is the program with the longest history there is, and with two people.
+type victim struct {
+	*program
+	ann, bob *browser
+	log      countingWriter
+}
+
+// countingWriter counts the bytes that it drops.
+type countingWriter struct{ bytes atomic.Int64 }
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	w.bytes.Add(int64(len(p)))
+	return len(p), nil
+}
+
+func startVictim(t *testing.T) *victim {
+	path := filepath.Join(t.TempDir(), "chat.db")
+	store := openStore(t, path)
+	store.saveTexts(t, slices.Repeat([]string{strings.Repeat("<", maxText)}, 2*historySize)...)
+	store.Close()
+	v := &victim{program: startProgram(t, path, "-rate", "5", "-max-clients", "200", "-debug-addr", "127.0.0.1:0")}
+	go io.Copy(&v.log, v.stderr)
+	v.ann, v.bob = v.join("ann"), v.join("bob")
+	return v
+}
+
+type attackVars struct {
+	Goroutines int
+	Memstats   struct{ Sys, HeapReleased int }
+}
+
+// livesOn checks, again and again, what must hold during the attack.
+func (v *victim) livesOn() {
+	v.t.Helper()
+	v.ann.t, v.bob.t = v.t, v.t
+	end := time.Now().Add(500 * time.Millisecond)
+	if *longAttacks {
+		end = time.Now().Add(30 * time.Second)
+	}
+	logged, memory, goroutines, foreign, longest := v.log.bytes.Load(), 0, 0, 0, time.Duration(0)
+	began := time.Now()
+	for n := 0; time.Now().Before(end); n++ {
+		start := time.Now()
+		v.ann.says(fmt.Sprint("message ", n))
+		foreign += v.bob.hearsAmongOthers(fmt.Sprint("ann: message ", n))
+		longest = max(longest, time.Since(start))
+		v.isHealthy()
+		vars := v.debugVars()
+		memory = max(memory, vars.Memstats.Sys-vars.Memstats.HeapReleased)
+		goroutines = max(goroutines, vars.Goroutines)
+		time.Sleep(250 * time.Millisecond) // ann may say five a second
+	}
+	took := time.Since(began)
+	logged = v.log.bytes.Load() - logged
+	v.t.Logf("%d MB of memory, %d goroutines, %d KB of log, %d messages of others; ann waited %v at most for bob to hear her",
+		memory>>20, goroutines, logged>>10, foreign, longest.Round(time.Millisecond))
+	if memory > 100<<20 {
+		v.t.Error("the program takes more than 100 MB")
+	}
+	if goroutines > 2*200+connectionMargin+50 { // two for each WebSocket, one for each other connection
+		v.t.Error("there are more goroutines than connections allow")
+	}
+	if int(logged) > 1<<20+int(took.Seconds()*float64(1<<20)) {
+		v.t.Error("the program logs more than a megabyte a second")
+	}
+	if foreign > 20*burst+int(took.Seconds()*20*5) {
+		v.t.Error("the attackers said more than the rate limit allows")
+	}
+}
+
+// isHealthy asks /healthz up to three times, as a platform would. With so many new
+// connections, the server may close this one before its request arrives.
+func (v *victim) isHealthy() {
+	v.t.Helper()
+	var err error
+	for range 3 {
+		var response *http.Response
+		if response, err = http.Get("http://" + v.addr + "/healthz"); err == nil {
+			response.Body.Close()
+			if response.StatusCode != http.StatusOK {
+				v.t.Errorf("/healthz says %s during the attack", response.Status)
+			}
+			return
+		}
+	}
+	v.t.Errorf("/healthz is not reachable during the attack: %v", err)
+}
+
+// debugVars returns the program's variables.
+func (v *victim) debugVars() (vars attackVars) {
+	v.t.Helper()
+	response, err := http.Get("http://" + v.debugAddr + "/debug/vars")
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(&vars); err != nil {
+		v.t.Fatal(err)
+	}
+	return vars
+}
+
+// hearsAmongOthers waits for an element, and returns how many came before.
+func (b *browser) hearsAmongOthers(want string) (others int) {
+	b.t.Helper()
+	for b.next().String() != want {
+		others++
+	}
+	return others
 }
