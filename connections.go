@@ -151,6 +151,63 @@ func clientAddress(header string, next http.Handler) http.Handler {
 	})
 }
 
+// door decides who may open a WebSocket. Everybody whom it has let in keeps a place,
+// and has to leave.
+type door struct {
+	open      <-chan struct{} // closed when clients may join
+	places    chan struct{}   // a semaphore: each client keeps one value in it
+	addresses *addressLimit
+	joins     limiter
+}
+
+func newDoor(open <-chan struct{}, c *config) *door {
+	d := &door{
+		open:      open,
+		places:    make(chan struct{}, c.maxClients),
+		addresses: &addressLimit{most: c.maxPerAddress, open: make(map[netip.Prefix]int)},
+		joins:     limiter{rate: joinRate, size: joinBurst},
+	}
+	if c.rate == 0 {
+		d.joins.rate = 0
+	}
+	return d
+}
+
+// notNow says why the door does not let somebody in. Each of these reasons passes.
+type notNow struct {
+	status int
+	reason string // for the log and the counters
+	text   string // for a person
+}
+
+// enter lets somebody in, or says why not.
+func (d *door) enter(remoteAddr string) *notNow {
+	select {
+	case <-d.open:
+	default:
+		return &notNow{http.StatusServiceUnavailable, "catching up", "the server is catching up with the others"}
+	}
+	if !d.addresses.enter(remoteAddr) {
+		return &notNow{http.StatusTooManyRequests, "too many from one address", "too many connections from this address"}
+	}
+	select {
+	case d.places <- struct{}{}:
+	default:
+		d.addresses.leave(remoteAddr)
+		return &notNow{http.StatusServiceUnavailable, "the room is full", "the room is full"}
+	}
+	if !d.joins.allow(time.Now()) { // last: who is refused for another reason takes no token
+		d.leave(remoteAddr)
+		return &notNow{http.StatusServiceUnavailable, "too many people at once", "too many people at once"}
+	}
+	return nil
+}
+
+func (d *door) leave(remoteAddr string) {
+	<-d.places
+	d.addresses.leave(remoteAddr)
+}
+
 // addressLimit counts connections by address.
 type addressLimit struct {
 	most int // connections from one address; 0 means any number

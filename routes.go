@@ -34,46 +34,35 @@ const maxAnswers = 64
 func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /", secure(servePage()))
-	places := make(chan struct{}, c.maxClients) // a semaphore: each connection keeps one value in it
-	joins := limiter{rate: joinRate, size: joinBurst}
-	if c.rate == 0 {
-		joins.rate = 0
-	}
-	addresses := &addressLimit{most: c.maxPerAddress, open: make(map[netip.Prefix]int)}
-	mux.HandleFunc("GET /ws", func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case <-hub.open:
-		default:
-			hub.stats.refuse(r, "catching up")
+	mux.Handle("GET /ws", serveWebSocket(ctx, hub, clients, c))
+	mux.Handle("GET /history", secure(limitAnswers(func(w http.ResponseWriter, r *http.Request) {
+		serveHistory(hub.store, w, r)
+	})))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		if err := hub.health(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		io.WriteString(w, "ok\n")
+	})
+	return mux
+}
+
+// serveWebSocket answers GET /ws: it starts a goroutine for each client that the door
+// lets in, and returns.
+func serveWebSocket(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) http.HandlerFunc {
+	door := newDoor(hub.open, c)
+	return func(w http.ResponseWriter, r *http.Request) {
+		if no := door.enter(r.RemoteAddr); no != nil {
+			hub.stats.refuse(r, no.reason)
 			w.Header().Set("Retry-After", "1")
-			http.Error(w, "the server is catching up with the others", http.StatusServiceUnavailable)
-			return
-		}
-		if !addresses.enter(r.RemoteAddr) {
-			hub.stats.refuse(r, "too many from one address")
-			http.Error(w, "too many connections from this address", http.StatusTooManyRequests)
-			return
-		}
-		select {
-		case places <- struct{}{}:
-		default:
-			addresses.leave(r.RemoteAddr)
-			hub.stats.refuse(r, "the room is full")
-			http.Error(w, "the room is full", http.StatusServiceUnavailable)
+			http.Error(w, no.text, no.status)
 			return
 		}
 		clients.Add(1) // before takeOver: Shutdown tracks the connection until then, this WaitGroup afterwards
 		leave := func() {
-			<-places
-			addresses.leave(r.RemoteAddr)
+			door.leave(r.RemoteAddr)
 			clients.Done()
-		}
-		if !joins.allow(time.Now()) { // last: who is refused for another reason takes no token
-			leave()
-			hub.stats.refuse(r, "too many people at once")
-			w.Header().Set("Retry-After", "1")
-			http.Error(w, "too many people at once", http.StatusServiceUnavailable)
-			return
 		}
 		taken, err := takeOver(w)
 		if err != nil {
@@ -90,26 +79,23 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 			}
 			webSocket.ServeHTTP(taken, r)
 		}()
-	})
-	answering := make(chan struct{}, maxAnswers)
-	mux.Handle("GET /history", secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	}
+}
+
+// limitAnswers refuses requests with 503 while maxAnswers answers are on their way: many
+// pages ask at once, or some do not read what they asked for.
+func limitAnswers(next http.HandlerFunc) http.Handler {
+	answering := make(chan struct{}, maxAnswers) // a semaphore: each answer keeps one value in it
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case answering <- struct{}{}:
 			defer func() { <-answering }()
-			serveHistory(hub.store, w, r)
-		default: // many pages ask at once, or some do not read what they asked for
+			next(w, r)
+		default:
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "too many requests at the moment", http.StatusServiceUnavailable)
 		}
-	})))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		if err := hub.health(); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		io.WriteString(w, "ok\n")
 	})
-	return mux
 }
 
 // serveHistory answers GET /history?before=ID with up to historySize messages,
