@@ -140,7 +140,7 @@ func (c *Client) refuse(reason closeReason) {
 	}
 }
 
-// The hub calls end when it removes the client. By the given time, the connection has
+// end is for the hub, which removes the client. By the given time, the connection has
 // ended, whatever the browser does and whatever our goroutines wait for. Clients in the
 // room need no other deadline for writes: if one reads nothing, its queue becomes full, or the
 // hub finds it inactive.
@@ -289,7 +289,7 @@ func (c *Client) readError(err error) closeReason {
 		return closeReason{code: closeTooBig, text: "frame too big"}
 	case errors.Is(err, os.ErrDeadlineExceeded) && c.name == "":
 		return closeReason{code: closePolicy, text: "no name"}
-	case errors.Is(err, os.ErrDeadlineExceeded): // the hub has removed the client, or the server stops. The hub's reason is sent and logged; this one only makes run drain
+	case errors.Is(err, os.ErrDeadlineExceeded): // the hub has removed the client, or the server stops. The hub's reason is sent and logged. This one is not: it only tells run to call drain
 		return closeReason{code: closeGoingAway, text: "the server stops"}
 	default:
 		return closeReason{closeNormal, lost, err} // nobody gets the code, and nothing is left to drain
@@ -301,7 +301,7 @@ func (c *Client) readError(err error) closeReason {
 // connection. That ends the reader, and so the hub closes the queue.
 func (c *Client) writePump() {
 	for frame := range c.send {
-		c.writeFrom.Store(int64(time.Since(c.start)) | 1) // never 0, which means that the writer waits
+		c.writeFrom.Store(int64(time.Since(c.start)) | 1) // | 1 because 0 would mean that the writer waits for a frame
 		if _, err := c.conn.Write(*frame); err != nil {
 			c.conn.Close()
 			for range c.send { // drop the rest

@@ -31,10 +31,11 @@ var errRefUsed = errors.New("not sent: another text has the same ref")
 // Hub is the room. One goroutine, Run, owns the set of clients and is the only
 // one that touches it. Other goroutines reach the room only through channels.
 // That is why no mutex guards the map, and why all clients see the messages in
-// the same order: the order of the log.
+// the same order.
 //
-// A message goes to the log first. Run publishes it when the log has given it back: nobody
-// sees a message that is not saved.
+// Run hands each message to a Log first (see below; not the one that package slog writes). The
+// Log saves it and hands it back, and then Run publishes it: nobody sees a message that is not
+// saved.
 type Hub struct {
 	register   chan *Client
 	unregister chan departure
@@ -43,7 +44,7 @@ type Hub struct {
 	sweep      chan time.Time
 	looks      chan func()   // Run calls these functions, so they may read what only Run touches
 	elsewhere  chan node     // who is in the room on another machine
-	done       chan struct{} // closed when the shutdown begins: Run then receives from the store only. Each send on the channels above is in a select with a receive from done
+	done       chan struct{} // closed when the shutdown begins: Run then receives from the log only. Each send on the channels above is in a select with a receive from done
 
 	store *Store
 	log   Log
@@ -71,12 +72,12 @@ type Hub struct {
 	presenceDue  <-chan time.Time // when to broadcast the presence; nil while it has not changed
 }
 
-// Log decides the order of the messages, and gives them their ids. There are two: the Store, for
-// one process, and the Stream, which many machines share.
+// Log saves the messages, decides their order, and gives them their ids. There are two: the
+// Store, for one process, and the Stream, which many machines share.
 type Log interface {
-	// Run appends each batch of hub.batches, and gives to hub.appended what is in the log, new
-	// messages in the order of the log. After the hub has closed its channel, Run ends when ctx
-	// does, at the latest. An error means that this program has to stop.
+	// Run appends each batch that comes from hub.batches to the log. It sends what it has
+	// appended to hub.appended, in the order of the log. When the hub has closed batches, Run
+	// ends: at the latest, when ctx ends. An error means that this program has to stop.
 	Run(ctx context.Context, hub *Hub) error
 
 	// health returns an error if this log has a problem. The hub's oldest message has been waiting
@@ -89,10 +90,10 @@ type Log interface {
 // appended is what a log gives to the hub.
 type appended struct {
 	messages []Message // new ones, and older ones that somebody has repeated
-	done     bool      // the hub's batch is among what has come: the log is free for the next
+	done     bool      // the log has now given back the hub's whole batch, and is free for the next one
 }
 
-// post is a message on its way to the store, and the client that waits for an answer
+// post is a message on its way to the log, and the client that waits for an answer
 // to it: nil for an announcement.
 type post struct {
 	client  *Client
@@ -194,13 +195,13 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
-// look lets Run call the function do, and waits until do has returned. So do may read
-// everything that only Run touches; it must not wait for anything. If Run does not take the
-// function within a second, or if the server stops, look returns an error.
-func (h *Hub) look(do func()) error {
+// look lets Run call a function, and waits until the function has returned. It may read
+// everything that only Run touches, and must not wait for anything. If Run does not take it
+// within a second, or if the server stops, look returns an error.
+func (h *Hub) look(inside func()) error {
 	ended := make(chan struct{})
 	select {
-	case h.looks <- func() { do(); close(ended) }:
+	case h.looks <- func() { inside(); close(ended) }:
 		<-ended
 		return nil
 	case <-h.done:

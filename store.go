@@ -48,8 +48,8 @@ const (
 	query    = "SELECT id, kind, name, text, at, coalesce(ref, '') FROM messages "
 )
 
-// Store keeps the messages in an SQLite database. Once it is open, Run is the only goroutine
-// that writes to it. It gives each message its id, in the transaction that saves it.
+// Store keeps the messages in an SQLite database. Once it is open, only one goroutine
+// writes to it: Run, or that of a Stream. A message that has no id yet gets it in the transaction that saves it.
 type Store struct {
 	path    string
 	file    os.FileInfo // what was at path when the store was opened
@@ -257,7 +257,7 @@ func (s *Store) checkFile() error {
 	return nil
 }
 
-// The limits of the history that a newcomer receives, and of each step back.
+// The limits of the history that a newcomer receives, and of each answer to GET /history.
 const (
 	historySize  = 50        // messages
 	historyBytes = 128 << 10 // in one frame
