@@ -460,6 +460,30 @@ func TestOlderMessagesMoveIntoTheStream(t *testing.T) {
 	}
 }
 
+// A machine's copy is all that is left. Imported into a new stream, it is the room again.
+func TestCopyOfALostStreamBeginsANewOne(t *testing.T) {
+	texts := []string{"one", "two", "three"}
+	old := openStore(t, filepath.Join(t.TempDir(), "old.db"))
+	saved := old.saveTexts(t, texts...)
+	c := &config{addr: "127.0.0.1:0", db: "unused.db", maxClients: 10, announceEvery: time.Hour, natsStream: "chat", natsReplicas: 1}
+	copied := old
+	for range 2 { // the second stream begins with the first one's copy
+		nats := startNATSServer(t, fmt.Sprintf("jetstream { store_dir: %q }", t.TempDir()))
+		c.nats, c.natsImport = []string{nats.url()}, copied.path
+		if err := run(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		copied = startOnNATS(t, nats)
+		if got := copied.texts(t); !slices.Equal(got, texts) {
+			t.Fatalf("the machine has %q", got)
+		}
+	}
+	history, err := copied.History()
+	if err != nil || history[0].Ref != saved[0].Ref {
+		t.Errorf("the first message is %+v, want the ref %s (error: %v)", history[0], saved[0].Ref, err)
+	}
+}
+
 // startOnNATS lets a machine read the stream, and returns its database.
 func startOnNATS(t *testing.T, nats *natsServer) *Store {
 	t.Helper()
