@@ -215,6 +215,7 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 	}
 	last = max(last, s.lastID) // usually the same; but another process may have added messages, or deleted the newest
 	insert := tx.StmtContext(ctx, s.insert)
+	saved := make([]Message, len(batch)) // not batch: before the next attempt, another program may use the ids of one that fails
 	for i, m := range batch {
 		if m.ID == 0 {
 			m.ID = max(last+1, time.Now().UnixMicro()) // the clock may stand still, or be set back
@@ -228,7 +229,7 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 				return err
 			}
 		}
-		batch[i] = m
+		saved[i] = m
 		last = max(last, m.ID)
 	}
 	if err := tx.Commit(); err != nil {
@@ -237,6 +238,7 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 	if err := s.checkFile(); err != nil {
 		return err
 	}
+	copy(batch, saved)
 	s.lastID = last
 	s.savedBatches.Add(1)
 	s.batchSizes.Add(strconv.Itoa(len(batch)), 1)

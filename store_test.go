@@ -271,6 +271,33 @@ func (s *Store) setReadOnly(t testing.TB, readOnly bool) {
 	}
 }
 
+// The first attempt gives ids to the batch, and fails. Before the next one, another program
+// saves a message, which may get the same id. (In the bubble the clock stands still, so it
+// does.)
+func TestFailedSaveKeepsNoIDs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "chat.db")
+		store, other := openStore(t, path), openStore(t, path)
+		if _, err := other.db.Exec("CREATE TRIGGER broken BEFORE INSERT ON messages WHEN NEW.text = 'two' BEGIN SELECT RAISE(FAIL, 'broken'); END"); err != nil {
+			t.Fatal(err)
+		}
+		batch := []Message{{Kind: "chat", Name: "ann", Text: "one", Ref: "r1"}, {Kind: "chat", Name: "ann", Text: "two", Ref: "r2"}}
+		if err := store.save(t.Context(), batch); err == nil {
+			t.Fatal("the trigger does not make the save fail")
+		}
+		if _, err := other.db.Exec("DROP TRIGGER broken"); err != nil {
+			t.Fatal(err)
+		}
+		other.saveTexts(t, "from another program")
+		if err := store.save(t.Context(), batch); err != nil {
+			t.Fatalf("the next attempt fails: %v", err)
+		}
+		if saved := store.texts(t); !slices.Equal(saved, []string{"from another program", "one", "two"}) {
+			t.Errorf("the database has %q", saved)
+		}
+	})
+}
+
 // A save that hangs does not fail. Here the test has the only connection for writing.
 func TestSaveThatHangsIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
