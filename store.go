@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"expvar"
 	"fmt"
@@ -287,31 +288,37 @@ func (s *Store) History() ([]Message, error) {
 // id, at most historySize, oldest first. The answer has no gap: when a page shows a
 // message, all older ones are saved.
 func (s *Store) HistoryBefore(ctx context.Context, id int64) ([]Message, error) {
-	rows, err := s.reading.QueryContext(ctx, query+"WHERE id < ? ORDER BY id DESC LIMIT ?", id, historySize)
-	if err != nil {
-		return nil, fmt.Errorf("read history: %w", err)
-	}
-	defer rows.Close()
-	history := []Message{} // not nil, because JSON would have null for that
-	for rows.Next() {
-		m, err := scan(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read history: %w", err)
-		}
-		history = append(history, m)
-	}
+	history, err := s.read(ctx, "WHERE id < ? ORDER BY id DESC LIMIT ?", id, historySize)
 	slices.Reverse(history)
-	return history, rows.Err() // the loop ends after the last row or at an error
+	return history, err
 }
 
 // messagesAfter returns up to limit messages that are newer than the one with this id, oldest first.
 func (s *Store) messagesAfter(ctx context.Context, id int64, limit int) ([]Message, error) {
-	rows, err := s.reading.QueryContext(ctx, query+"WHERE id > ? ORDER BY id LIMIT ?", id, limit)
+	return s.read(ctx, "WHERE id > ? ORDER BY id LIMIT ?", id, limit)
+}
+
+// withRefsOf returns the saved messages that have the refs of these messages, oldest first.
+func (s *Store) withRefsOf(ctx context.Context, messages []Message) ([]Message, error) {
+	var refs []string
+	for _, m := range messages {
+		refs = append(refs, m.Ref)
+	}
+	list, err := json.Marshal(refs)
+	if err != nil {
+		return nil, err
+	}
+	return s.read(ctx, "WHERE ref IN (SELECT value FROM json_each(?)) ORDER BY id", string(list))
+}
+
+// read returns the messages that a query with these conditions finds.
+func (s *Store) read(ctx context.Context, conditions string, args ...any) ([]Message, error) {
+	rows, err := s.reading.QueryContext(ctx, query+conditions, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read messages: %w", err)
 	}
 	defer rows.Close()
-	var messages []Message
+	messages := []Message{} // not nil, because JSON would have null for that
 	for rows.Next() {
 		m, err := scan(rows)
 		if err != nil {
@@ -319,20 +326,10 @@ func (s *Store) messagesAfter(ctx context.Context, id int64, limit int) ([]Messa
 		}
 		messages = append(messages, m)
 	}
-	return messages, rows.Err()
-}
-
-// withRefsOf returns the saved messages that have the refs of these messages.
-func (s *Store) withRefsOf(ctx context.Context, messages []Message) (saved []Message, err error) {
-	for _, m := range messages {
-		switch m, err := scan(s.reading.QueryRowContext(ctx, query+"WHERE ref = ?", m.Ref)); {
-		case err == nil:
-			saved = append(saved, m)
-		case !errors.Is(err, sql.ErrNoRows):
-			return nil, fmt.Errorf("find messages by their refs: %w", err)
-		}
+	if err := rows.Err(); err != nil { // the loop ends after the last row or at an error
+		return nil, fmt.Errorf("read messages: %w", err)
 	}
-	return saved, nil
+	return messages, nil
 }
 
 // scan reads a message from a row of query.
