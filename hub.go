@@ -16,7 +16,7 @@ const (
 	endWait       = 2 * time.Second  // for the last frames to a client that was removed, and for its answer to the close frame
 
 	ownFrames  = 16                    // if so many frames wait, the hub removes the client when a frame for it alone is due
-	maxPending = 100                   // messages that wait for the store; while there are so many, the hub receives no more
+	maxPending = 100                   // messages that wait for the log; while there are so many, the hub receives no more
 	batchWait  = 20 * time.Millisecond // from one batch to the next …
 	fullBatch  = 32                    // … but the next one need not wait if so many messages are there
 	maxBatch   = 64 << 10              // bytes of text in one batch, and so in one frame
@@ -75,13 +75,14 @@ type Hub struct {
 // Log saves the messages, decides their order, and gives them their ids. There are two: the
 // Store, for one process, and the Stream, which many machines share.
 type Log interface {
-	// Run appends each batch that comes from hub.batches to the log. It sends what it has
-	// appended to hub.appended, in the order of the log. When the hub has closed batches, Run
-	// ends: at the latest, when ctx ends. An error means that this program has to stop.
+	// Run receives each batch from the channel hub.batches, and saves it. It sends what is saved
+	// to the channel hub.appended, in the order of the log. After the hub has closed batches, Run
+	// saves what it still has, and ends; when ctx ends, it ends even during a save. An error means
+	// that this program has to stop.
 	Run(ctx context.Context, hub *Hub) error
 
-	// health returns an error if this log has a problem. The hub's oldest message has been waiting
-	// for the given time.
+	// health returns an error if this log has a problem. The parameter is how long the oldest
+	// message that is not saved has been waiting.
 	health(waiting time.Duration) error
 
 	lastError() error // why messages wait
@@ -195,9 +196,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
-// look lets Run call a function, and waits until the function has returned. It may read
-// everything that only Run touches, and must not wait for anything. If Run does not take it
-// within a second, or if the server stops, look returns an error.
+// look lets Run call the function inside, and waits until inside has returned. The function may
+// read everything that only Run touches, and must not wait for anything. If Run does not take
+// the function within a second, or if the server stops, look returns an error.
 func (h *Hub) look(inside func()) error {
 	ended := make(chan struct{})
 	select {
@@ -335,7 +336,8 @@ func (h *Hub) handOver() {
 
 // publish delivers what the log has: all new messages to everyone, in one frame. A message whose
 // id is not new was published before; if a client here has repeated it, publish sends it to this
-// client alone. If a client here has used the ref for another text, it gets an error.
+// client alone. If a client here has used the ref for another text, it gets an error. The first
+// messages that a log gives to a closed room are the history, and open it.
 func (h *Hub) publish(a appended) {
 	defer trace.StartRegion(context.Background(), "publish").End() // an execution trace then shows how long this takes
 	select {
@@ -413,8 +415,8 @@ func (h *Hub) deliver(frame *outFrame) {
 	h.stats.longestQueue.Set(int64(longest))
 }
 
-// queue queues the frame for a client. If limit frames wait already, it removes the client
-// as too slow: waiting would stop the whole room, and dropping the frame would leave a gap
+// queue queues the frame for a client. If as many frames as limit says wait already, it removes the
+// client as too slow: waiting would stop the whole room, and dropping the frame would leave a gap
 // that nobody notices.
 func (h *Hub) queue(client *Client, frame *outFrame, limit int) {
 	if len(client.send) >= limit {

@@ -17,7 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver; the name "sqlite" below
+	_ "modernc.org/sqlite" // the driver, which is called "sqlite" in sql.Open
 )
 
 const retryWait = 100 * time.Millisecond // between two attempts to save a batch
@@ -68,11 +68,12 @@ type Store struct {
 // no such file. If the file is not a database, OpenStore returns an error and does
 // not change the file. The database of a newer program is an error, too.
 func OpenStore(path string) (*Store, error) {
-	// With synchronous=FULL, a commit waits until the disk has the batch, so that not even a
-	// power cut loses what people have seen. (The driver ignores a misspelt option, so a
-	// test reads the settings back.)
-	// WAL: readers and the writer do not wait for each other. The other two: a transaction takes
-	// the write lock when it begins, and waits at most 500 ms for another process that has it.
+	// WAL: readers and the writer do not wait for each other.
+	// synchronous=FULL: a commit waits until the disk has the batch, so that not even a power
+	// cut loses what people have seen.
+	// txlock=immediate: a transaction takes the write lock when it begins.
+	// busy_timeout=500: it waits at most 500 ms for another process that has this lock.
+	// (The driver ignores a misspelt option, so a test reads the settings back.)
 	options := "?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=500&_txlock=immediate"
 	source := "file:" + url.PathEscape(path) + options
 	db, err := sql.Open("sqlite", source)
@@ -139,12 +140,12 @@ func (s *Store) migrate() error {
 }
 
 // Run saves the batches that the hub hands over, one after the other. It ends when the
-// hub closes the channel. This ctx outlives the hub's: it ends when the hub has ended. Then
-// nobody waits for the batch any more, and Run ends during a save, too.
+// hub closes the channel. This ctx outlives the hub's ctx: it ends when the hub has ended. Then
+// nobody waits for the batch any more, so Run ends even in the middle of a save.
 func (s *Store) Run(ctx context.Context, hub *Hub) error {
 	for batch := range hub.batches {
 		if s.saveUntilDone(ctx, batch) != nil {
-			return nil // the hub has told how many messages are lost
+			return nil // the hub has told how many messages were not saved in time
 		}
 		hub.appended <- appended{batch, true}
 	}
@@ -216,7 +217,7 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 	}
 	last = max(last, s.lastID) // usually the same; but another process may have added messages, or deleted the newest
 	insert := tx.StmtContext(ctx, s.insert)
-	saved := make([]Message, len(batch)) // not batch: before the next attempt, another program may use the ids of one that fails
+	saved := make([]Message, len(batch)) // becomes the batch after the commit: if this attempt fails, the next one has to choose new ids
 	for i, m := range batch {
 		if m.ID == 0 {
 			m.ID = max(last+1, time.Now().UnixMicro()) // the clock may stand still, or be set back
