@@ -252,11 +252,6 @@ func networkOf(remoteAddr string) netip.Prefix {
 	return network
 }
 
-const (
-	readBuffer  = 512 // bytes; larger payloads do not pass through the buffer
-	writeBuffer = 256 // bytes, for the handshake, pongs and close frames
-)
-
 const burst = 10 // frames that a client may send at once, after a pause
 
 var errTooFast = errors.New("not sent yet: this was too fast, please wait a moment")
@@ -290,6 +285,11 @@ func (l *limiter) allow(now time.Time) bool {
 	l.tokens--
 	return true
 }
+
+const (
+	readBuffer  = 512 // bytes; larger payloads do not pass through the buffer
+	writeBuffer = 256 // bytes, for the handshake, pongs and close frames
+)
 
 // takenOver is a connection that takeOver has taken from net/http. Package websocket takes
 // connections only from a ResponseWriter that it can hijack, so takenOver is one.

@@ -276,6 +276,68 @@ func TestHandlerReturnsAtOnce(t *testing.T) {
 	})
 }
 
+// Whoever the door does not let in keeps no place, and takes no token unless there is none.
+func TestDoorKeepsNothingForThoseItRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the clock stands still: no token comes in
+		open := make(chan struct{})
+		d := newDoor(open, &config{maxClients: 2, maxPerAddress: 2, rate: 5})
+		enters := func(address, want string) {
+			t.Helper()
+			reason := ""
+			if no := d.enter(address); no != nil {
+				reason = no.reason
+			}
+			if reason != want {
+				t.Fatalf("somebody from %s is refused because %q, want %q", address, reason, want)
+			}
+		}
+		const ann, bob, eve = "203.0.113.7:1", "203.0.113.8:1", "203.0.113.9:1"
+		enters(ann, "catching up")
+		close(open)
+		enters(ann, "")
+		enters(ann, "")
+		for range joinBurst {
+			enters(ann, "too many from one address")
+			enters(bob, "the room is full")
+		}
+		d.leave(ann)
+		d.leave(ann)
+		for range joinBurst - 2 {
+			enters(bob, "")
+			d.leave(bob)
+		}
+		for range 3 {
+			enters(eve, "too many people at once")
+		}
+		if len(d.places) > 0 || len(d.addresses.open) > 0 {
+			t.Errorf("the door keeps %d places and %v, and nobody is in", len(d.places), d.addresses.open)
+		}
+	})
+}
+
+// A ResponseRecorder lets nobody take over its connection.
+func TestConnectionThatCannotBeTakenOverLeaves(t *testing.T) {
+	var clients sync.WaitGroup
+	handler := routes(t.Context(), NewHub(&Store{}, nil), &clients, &config{maxClients: 1})
+	for range 2 { // the second has a place only if the first has left
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, httptest.NewRequest("GET", "/ws", nil))
+		if response.Code != http.StatusInternalServerError {
+			t.Errorf("status %d, want 500", response.Code)
+		}
+	}
+	clients.Wait()
+}
+
+func TestRefusalSaysRetryAfter(t *testing.T) {
+	full := routes(t.Context(), NewHub(&Store{}, nil), new(sync.WaitGroup), &config{maxClients: 0})
+	response := httptest.NewRecorder()
+	full.ServeHTTP(response, httptest.NewRequest("GET", "/ws", nil))
+	if response.Code != http.StatusServiceUnavailable || response.Header().Get("Retry-After") != "1" {
+		t.Errorf("a full room answers %d with the header %v, want 503 with Retry-After", response.Code, response.Header())
+	}
+}
+
 // What the operating system keeps for a client counts, too: no heap profile shows it.
 func TestKernelKeepsLittleForAClientThatReadsNothing(t *testing.T) {
 	listener := limitListener(listen(t), 1)

@@ -51,9 +51,9 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 // serveWebSocket answers GET /ws: it starts a goroutine for each client that the door
 // lets in, and returns.
 func serveWebSocket(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) http.HandlerFunc {
-	door := newDoor(hub.open, c)
+	d := newDoor(hub.open, c)
 	return func(w http.ResponseWriter, r *http.Request) {
-		if no := door.enter(r.RemoteAddr); no != nil {
+		if no := d.enter(r.RemoteAddr); no != nil {
 			hub.stats.refuse(r, no.reason)
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, no.text, no.status)
@@ -61,7 +61,7 @@ func serveWebSocket(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *c
 		}
 		clients.Add(1) // before takeOver: Shutdown tracks the connection until then, this WaitGroup afterwards
 		leave := func() {
-			door.leave(r.RemoteAddr)
+			d.leave(r.RemoteAddr)
 			clients.Done()
 		}
 		taken, err := takeOver(w)
