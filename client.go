@@ -306,7 +306,7 @@ func (c *Client) writePump() {
 			c.conn.Close()
 			for range c.send { // drop the rest
 			}
-			if c.reason.text == lost { // the reader saw only that the connection was closed; this error says why
+			if c.reason.text == lost { // the reader may have seen only that the connection was closed; this error says why
 				c.reason.text, c.reason.err = "cannot write", err
 			}
 			return

@@ -40,7 +40,7 @@ type Hub struct {
 	register   chan *Client
 	unregister chan departure
 	posts      chan post
-	answers    chan answer // errors from readers
+	answers    chan answer // errors that readers have for their browsers
 	sweep      chan time.Time
 	looks      chan func()   // Run calls these functions, so they may read what only Run touches
 	elsewhere  chan node     // who is in the room on another machine
@@ -75,10 +75,11 @@ type Hub struct {
 // Log saves the messages, decides their order, and gives them their ids. There are two: the
 // Store, for one process, and the Stream, which many machines share.
 type Log interface {
-	// Run receives each batch from the channel hub.batches, and saves it. It sends what is saved
-	// to the channel hub.appended, in the order of the log. After the hub has closed batches, Run
-	// saves what it still has, and ends; when ctx ends, it ends even during a save. An error means
-	// that this program has to stop.
+	// Run receives each batch from the channel hub.batches, and saves it. To the channel
+	// hub.appended, it sends the new messages of the log, in their order, also those of other
+	// machines; and the older messages that somebody has repeated, in any order. After the hub
+	// has closed batches, Run saves what it still has, and ends; when ctx ends, it ends even
+	// during a save. An error means that this program has to stop.
 	Run(ctx context.Context, hub *Hub) error
 
 	// health returns an error if this log has a problem. The parameter is how long the oldest
@@ -196,13 +197,13 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
-// look lets Run call the function inside, and waits until inside has returned. The function may
-// read everything that only Run touches, and must not wait for anything. If Run does not take
-// the function within a second, or if the server stops, look returns an error.
-func (h *Hub) look(inside func()) error {
+// look has Run call f, and waits until f has returned. f may read everything that only Run
+// touches, and must not wait for anything. If Run does not take f within a second, or if the
+// server stops, look returns an error.
+func (h *Hub) look(f func()) error {
 	ended := make(chan struct{})
 	select {
-	case h.looks <- func() { inside(); close(ended) }:
+	case h.looks <- func() { f(); close(ended) }:
 		<-ended
 		return nil
 	case <-h.done:
@@ -375,7 +376,7 @@ func (h *Hub) publish(a appended) {
 	h.history = append(h.history, fresh...)
 	h.history = h.history[max(0, len(h.history)-historySize):]
 	h.historyFrame = nil
-	h.deliver(frameOf(fresh...)) // once, not once for each client
+	h.deliver(frameOf(fresh...)) // the frame is made once, not once for each client
 }
 
 // latency returns percentiles (50: the median) of the newest messages' latencies, in
@@ -415,9 +416,9 @@ func (h *Hub) deliver(frame *outFrame) {
 	h.stats.longestQueue.Set(int64(longest))
 }
 
-// queue queues the frame for a client. If as many frames as limit says wait already, it removes the
-// client as too slow: waiting would stop the whole room, and dropping the frame would leave a gap
-// that nobody notices.
+// queue puts the frame into a client's queue. If the queue has limit frames already, the client is
+// too slow, and is removed: waiting for it would stop the whole room, and dropping the frame would
+// leave a gap that nobody notices.
 func (h *Hub) queue(client *Client, frame *outFrame, limit int) {
 	if len(client.send) >= limit {
 		h.remove(client, closeReason{code: closeTooSlow, text: "too slow"})

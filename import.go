@@ -11,9 +11,9 @@ import (
 )
 
 // importMessages appends the messages of an older database to a stream, in their order, with
-// their times and refs. It is for a room that moves from one machine to several, before they
-// start. Message n of the database becomes message n of the stream. So an import that was
-// interrupted can go on, and a stream that people use already is an error.
+// their times and refs. It is for a room that moves from one machine to several, or whose stream
+// is lost, before the machines start. Message n of the database becomes message n of the stream.
+// So an import that was interrupted can go on, and a stream that people use already is an error.
 func importMessages(ctx context.Context, c *config) error {
 	old, err := OpenStore(c.natsImport)
 	if err != nil {

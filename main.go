@@ -55,7 +55,7 @@ func main() {
 	flag.Func("nats", "share the room with other machines, through the NATS servers at these `addresses`, such as nats://localhost:4222; put commas between several (default: one machine)", c.setNATS)
 	flag.StringVar(&c.natsStream, "nats-stream", "chat", "the `name` of the stream that has the messages, with -nats")
 	flag.IntVar(&c.natsReplicas, "nats-replicas", 1, "the `number` of NATS servers that keep each message, 1, 3 or 5, for a new stream")
-	flag.StringVar(&c.natsImport, "nats-import", "", "append the messages of this SQLite `file` to a new stream, and end; start the machines afterwards, with other files")
+	flag.StringVar(&c.natsImport, "nats-import", "", "append the messages of this SQLite `file` to a new stream, and end; start the machines afterwards, with new databases")
 	flag.Float64Var(&c.rate, "rate", 5, "the rate limit: how many frames a second each client may send, after a burst of ten; 0 means no limit, for new connections neither")
 	flag.Func("log", "write the log as `text` or json (default text)", setLog)
 	flag.Func("announce", "a `text` that the server announces periodically; repeat the flag to rotate several texts", c.addAnnouncement)

@@ -50,7 +50,8 @@ const (
 )
 
 // Store keeps the messages in an SQLite database. Once it is open, only one goroutine
-// writes to it: Run, or that of a Stream. A message that has no id yet gets it in the transaction that saves it.
+// writes to it: Run, or that of a Stream. A message that has no id yet gets it in the
+// transaction that saves it.
 type Store struct {
 	path    string
 	file    os.FileInfo // what was at path when the store was opened
@@ -201,9 +202,10 @@ func (s *Store) Close() error {
 
 // save saves all messages or none, in one transaction, and replaces each message in batch
 // by the one that the database then has for its ref. Usually that is the same message, with
-// a new id if it had none. But the ref may be in the database already: the sender repeats the message,
-// or the last attempt reported an error although it succeeded. Then the older message
-// stays. When ctx ends, save gives up, even while it waits for a lock.
+// a new id if it had none. But the ref may be in the database already: the sender repeats the
+// message, or the last attempt reported an error although it succeeded. Then the older message
+// stays. When ctx ends, save gives up, even while it waits for a lock. If save fails, batch is
+// as it was.
 func (s *Store) save(ctx context.Context, batch []Message) error {
 	defer trace.StartRegion(ctx, "save").End()
 	tx, err := s.db.BeginTx(ctx, nil)
