@@ -50,8 +50,9 @@ type Hub struct {
 	log   Log
 	stats stats
 
-	// One place in each channel for a batch: the hub hands over a batch only after it has taken
-	// back the last one, so neither the hub nor a Store ever waits here. (A Stream may.)
+	// Each channel has a place for one batch, and the hub hands over a batch only after it has
+	// taken back the last one. So no send of the hub or of a Store ever waits here. (One of a
+	// Stream may.)
 	batches  chan []Message // to the log; only the hub closes it
 	appended chan appended  // back from the log
 
@@ -140,8 +141,8 @@ func NewHub(store *Store, history []Message) *Hub {
 	return hub
 }
 
-// follow replaces the store as the hub's log. The room stays closed until the new log has caught
-// up, and has given the newest messages.
+// follow replaces the store as the hub's log, and closes the room. It opens again when the new log
+// has caught up, and has given the newest messages.
 func (h *Hub) follow(log Log) {
 	h.log = log
 	h.history, h.lastID = nil, 0
