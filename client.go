@@ -217,19 +217,28 @@ func (c *Client) readPump() closeReason {
 			continue
 		}
 		c.received++
-		c.reader.Store("blocked")
-		handing := trace.StartRegion(context.Background(), "hand over")
-		select {
-		case c.hub.posts <- post{c, Message{Kind: "chat", Name: c.name, Text: request.text, Ref: request.ref}, time.Now()}:
-		case <-time.After(sayWait):
-			c.tell(errCannotSave, request.ref)
-		case <-c.gone:
-			return closeReason{} // the hub has set the reason
-		case <-c.hub.done:
-			return closeReason{code: closeGoingAway, text: "the server stops"}
+		if reason, ended := c.passOn(request); ended {
+			return reason
 		}
-		handing.End()
 	}
+}
+
+// passOn passes a message to the hub. If the client has been removed or the server stops,
+// passOn returns true and the reason.
+func (c *Client) passOn(r request) (reason closeReason, ended bool) {
+	c.reader.Store("blocked")
+	defer trace.StartRegion(context.Background(), "hand over").End()
+	message := Message{Kind: "chat", Name: c.name, Text: r.text, Ref: r.ref}
+	select {
+	case c.hub.posts <- post{client: c, message: message, read: time.Now()}:
+	case <-time.After(sayWait):
+		c.tell(errCannotSave, r.ref)
+	case <-c.gone:
+		return closeReason{}, true // the hub has set the reason
+	case <-c.hub.done:
+		return closeReason{code: closeGoingAway, text: "the server stops"}, true
+	}
+	return closeReason{}, false
 }
 
 // nextRequest waits for the next request. There are two kinds of errors: refused is for the

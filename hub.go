@@ -102,6 +102,7 @@ type post struct {
 	client  *Client
 	message Message
 	read    time.Time // when its reader, or the announcer, had it
+	since   time.Time // when it began to wait: message.At with a monotonic clock reading, so that nobody can set it back
 }
 
 // answer is a frame for one client alone.
@@ -227,11 +228,11 @@ func (h *Hub) health() error {
 	return h.log.health(time.Since(oldest))
 }
 
-// oldestMessage returns the time of the oldest message that is not saved, or the zero
-// time.
+// oldestMessage returns since when the oldest message that is not saved has been waiting, or
+// the zero time.
 func (h *Hub) oldestMessage() time.Time {
 	if waiting := slices.Concat(h.saving, h.pending); len(waiting) > 0 {
-		return waiting[0].message.At
+		return waiting[0].since
 	}
 	return time.Time{}
 }
@@ -269,7 +270,8 @@ func (h *Hub) accept(p post) {
 	}
 	switch waiting := h.find(p.message.Ref); {
 	case waiting == nil:
-		p.message.At = time.Now().UTC().Truncate(time.Millisecond)
+		p.since = time.Now()
+		p.message.At = p.since.UTC().Truncate(time.Millisecond)
 		h.pending = append(h.pending, p)
 	case waiting.message.Text == p.message.Text:
 		waiting.client = p.client // the older connection may be dead

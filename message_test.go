@@ -412,7 +412,7 @@ func TestPostOfRemovedClientIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := startServer(t)
 		bob := server.join("bob")
-		server.hub.posts <- post{bareClient(), Message{Kind: "chat", Name: "ann", Text: "late", Ref: "r1"}, time.Now()}
+		server.hub.posts <- post{client: bareClient(), message: Message{Kind: "chat", Name: "ann", Text: "late", Ref: "r1"}, read: time.Now()}
 		bob.posts("r2", "hello")
 		bob.hears("bob: hello")
 	})

@@ -321,6 +321,33 @@ func TestSaveThatHangsIsNoticed(t *testing.T) {
 	})
 }
 
+// Somebody sets the clock forward, and later back: the time that the message has becomes wrong,
+// but not the time for which it has been waiting.
+func TestHealthDoesNotTrustTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		release := server.store.block(t)
+		server.join("ann").says("hello")
+		synctest.Wait()
+		for _, test := range []struct {
+			wait, set time.Duration
+			healthy   bool
+		}{
+			{time.Second, -time.Hour, true},
+			{unhealthy, time.Hour, false},
+		} {
+			time.Sleep(test.wait)
+			if err := server.hub.look(func() { server.hub.saving[0].message.At = time.Now().Add(test.set) }); err != nil {
+				t.Fatal(err)
+			}
+			if err := server.hub.health(); (err == nil) != test.healthy {
+				t.Errorf("the message has a time %v from now, and health returned %v", test.set, err)
+			}
+		}
+		release()
+	})
+}
+
 // What cannot be saved at a shutdown is reported, also if the save hangs.
 func TestShutdownReportsUnsavedMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
