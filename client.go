@@ -57,9 +57,9 @@ const (
 
 // Client is one browser's connection. Two goroutines share it: readPump reads
 // from it and writePump writes to it. So a client that sends nothing still
-// receives, and a client that reads slowly can still speak. (Both may write: package
-// websocket answers pings in the reader. Each frame is one call of conn.Write, and calls of
-// Write wait for each other, so no frame gets into the middle of another one.)
+// receives, and a client that reads slowly can still speak. (Both goroutines may
+// write: package websocket answers pings in the reader. Each frame is one call of conn.Write,
+// and calls of Write wait for each other, so no frame gets into the middle of another one.)
 type Client struct {
 	hub  *Hub
 	conn net.Conn

@@ -16,7 +16,7 @@ const (
 	endWait       = 2 * time.Second  // for the last frames to a client that was removed, and for its answer to the close frame
 
 	ownFrames  = 16                    // if so many frames wait, the hub removes the client when a frame for it alone is due
-	maxPending = 100                   // messages that wait for the log; while there are so many, the hub receives no more
+	maxPending = 100                   // messages that wait to be saved; while there are so many, the hub receives no more
 	batchWait  = 20 * time.Millisecond // from one batch to the next …
 	fullBatch  = 32                    // … but the next one need not wait if so many messages are there
 	maxBatch   = 64 << 10              // bytes of text in one batch, and so in one frame
@@ -50,9 +50,9 @@ type Hub struct {
 	log   Log
 	stats stats
 
-	// Each channel has a place for one batch, and the hub hands over a batch only after it has
-	// taken back the last one. So no send of the hub or of a Store ever waits here. (One of a
-	// Stream may.)
+	// The next two channels have a place for one batch each, and the hub hands over a batch only
+	// after it has taken back the last one. So no send of the hub or of a Store ever waits here.
+	// (One of a Stream may.)
 	batches  chan []Message // to the log; only the hub closes it
 	appended chan appended  // back from the log
 
@@ -199,7 +199,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
-// look has Run call f, and waits until f has returned. f may read everything that only Run
+// look asks Run to call f, and waits until f has returned. f may read everything that only Run
 // touches, and must not wait for anything. If Run does not take f within a second, or if the
 // server stops, look returns an error.
 func (h *Hub) look(f func()) error {

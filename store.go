@@ -83,7 +83,7 @@ func OpenStore(path string) (*Store, error) {
 	}
 	reading, err := sql.Open("sqlite", source)
 	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, err)
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
 	}
 	db.SetMaxOpenConns(1)      // SQLite allows only one writer at a time
 	reading.SetMaxOpenConns(2) // two may read at the same time; a third waits
