@@ -52,7 +52,7 @@ type Hub struct {
 
 	// The next two channels have a place for one batch each, and the hub hands over a batch only
 	// after it has taken back the last one. So no send of the hub or of a Store ever waits here.
-	// (One of a Stream may.)
+	// (A send of a Stream may.)
 	batches  chan []Message // to the log; only the hub closes it
 	appended chan appended  // back from the log
 
@@ -88,6 +88,10 @@ type Log interface {
 	health(waiting time.Duration) error
 
 	lastError() error // why messages wait
+
+	// hasAllBefore reports whether this machine has all messages that are older than the one
+	// with this id.
+	hasAllBefore(id int64) bool
 }
 
 // appended is what a log gives to the hub.

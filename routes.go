@@ -36,7 +36,7 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 	mux.Handle("GET /", secure(servePage()))
 	mux.Handle("GET /ws", serveWebSocket(ctx, hub, clients, c))
 	mux.Handle("GET /history", secure(limitAnswers(func(w http.ResponseWriter, r *http.Request) {
-		serveHistory(hub.store, w, r)
+		serveHistory(hub, w, r)
 	})))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		if err := hub.health(); err != nil {
@@ -101,7 +101,7 @@ func limitAnswers(next http.HandlerFunc) http.Handler {
 // serveHistory answers GET /history?before=ID with up to historySize messages,
 // as a frame would have them. The reader need not be in the room: anybody may
 // join, so the history is no secret.
-func serveHistory(store *Store, w http.ResponseWriter, r *http.Request) {
+func serveHistory(hub *Hub, w http.ResponseWriter, r *http.Request) {
 	if foreign(r) {
 		http.Error(w, "only pages of this server may read the history", http.StatusForbidden)
 		return
@@ -111,7 +111,12 @@ func serveHistory(store *Store, w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "before must be the id of a message", http.StatusBadRequest)
 		return
 	}
-	messages, err := store.HistoryBefore(r.Context(), before)
+	if !hub.log.hasAllBefore(before) { // the page has this message from another machine, which is ahead
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "this machine does not have all older messages yet", http.StatusServiceUnavailable)
+		return
+	}
+	messages, err := hub.store.HistoryBefore(r.Context(), before)
 	if err != nil {
 		if r.Context().Err() == nil { // else nobody waits for the answer any more
 			slog.Error("cannot answer", "path", r.URL.Path, "error", err)

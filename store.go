@@ -186,6 +186,9 @@ func (s *Store) lastError() error {
 	return errors.New("the database does not answer")
 }
 
+// hasAllBefore reports true: whatever a page shows is saved, and all older messages are saved, too.
+func (s *Store) hasAllBefore(int64) bool { return true }
+
 func (s *Store) health(waiting time.Duration) error {
 	if waiting <= unhealthy {
 		return nil
@@ -288,8 +291,7 @@ func (s *Store) History() ([]Message, error) {
 }
 
 // HistoryBefore returns the newest messages that are older than the one with this
-// id, at most historySize, oldest first. The answer has no gap: when a page shows a
-// message, all older ones are saved.
+// id, at most historySize, oldest first.
 func (s *Store) HistoryBefore(ctx context.Context, id int64) ([]Message, error) {
 	history, err := s.read(ctx, "WHERE id < ? ORDER BY id DESC LIMIT ?", id, historySize)
 	slices.Reverse(history)

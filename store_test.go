@@ -526,7 +526,7 @@ func (s *Store) getHistory(query string, headers ...string) *httptest.ResponseRe
 		request.Header.Set(headers[i], headers[i+1])
 	}
 	response := httptest.NewRecorder()
-	serveHistory(s, response, request)
+	serveHistory(NewHub(s, nil), response, request)
 	return response
 }
 

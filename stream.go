@@ -54,6 +54,7 @@ type Stream struct {
 
 	current    atomic.Int64          // when the replica last had all of the stream, in nanoseconds since 1970
 	caughtUp   atomic.Bool           // it has had all of it, at least once
+	newest     atomic.Int64          // the id of the last message in the replica
 	failure    atomic.Pointer[error] // why the last connection ended, or why a message could not be appended
 	behind     expvar.Int            // messages in the stream that are not in the replica
 	reconnects expvar.Int            // since the start
@@ -119,6 +120,9 @@ func (s *Stream) health(waiting time.Duration) error {
 	}
 	return nil
 }
+
+// hasAllBefore: the replica gets the stream's messages in their order.
+func (s *Stream) hasAllBefore(id int64) bool { return id <= s.newest.Load()+1 }
 
 // session is one connection to the stream, from the first check to the first irregularity.
 type session struct {
@@ -273,6 +277,7 @@ func (s *session) follow(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("follow the stream %s: %w", s.name, err)
 	}
+	s.newest.Store(s.id(s.applied))
 	s.pending, s.alive = consumer.Pending, time.Now()
 	s.behind.Set(int64(s.pending))
 	slog.Info("following the stream", "stream", s.name, "sequence", s.applied, "behind", s.pending)
@@ -483,6 +488,7 @@ func (s *session) apply(ctx context.Context, batch []Message, last uint64) error
 	if err := s.store.saveUntilDone(ctx, batch); err != nil {
 		return err
 	}
+	s.newest.Store(s.id(last))
 	s.alive = time.Now() // saving may have taken long
 	if s.caughtUp.Load() {
 		return s.give(ctx, appended{messages: batch})

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -817,6 +819,39 @@ func TestHangingReplicaIsNoticed(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		if err := there.hub.health(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// bob's page is connected to one machine, and asks another one, which is behind, for older messages.
+func TestMachineThatIsBehindSendsNoHistoryWithAGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		fake := newFakeStream(t)
+		here, there := fake.start(t), fake.start(t)
+		bob, eve := here.join("bob"), there.join("eve")
+		release := there.store.block(t)
+		for n := range historySize + 1 {
+			bob.posts(fmt.Sprint("r", n), fmt.Sprint(n))
+			bob.hears(fmt.Sprint("bob: ", n))
+		}
+		history, err := here.store.History()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func() int {
+			response := httptest.NewRecorder()
+			serveHistory(there.hub, response, httptest.NewRequest("GET", fmt.Sprint("/history?before=", history[0].ID), nil))
+			return response.Code
+		}
+		if status := ask(); status != http.StatusServiceUnavailable {
+			t.Errorf("the machine that is behind answers %d, want 503", status)
+		}
+		release()
+		eve.hears("bob: 0")
+		time.Sleep(time.Second)
+		if status := ask(); status != http.StatusOK {
+			t.Errorf("later it answers %d, want 200", status)
 		}
 	})
 }
