@@ -148,8 +148,8 @@ func (l *lab) sample() ([]byte, error) {
 
 // sample is what the lab shows of the stream and of the other machines.
 func (s *Stream) sample(nodes []node) map[string]any {
-	lost := time.Since(time.Unix(0, s.current.Load())).Milliseconds()
-	if lost < time.Second.Milliseconds() {
+	lost := time.Since(*s.current.Load()).Milliseconds()
+	if lost < 2*askLeader.Milliseconds() {
 		lost = 0
 	}
 	machines := []map[string]any{}

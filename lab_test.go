@@ -103,7 +103,7 @@ func TestSampleShowsTheStreamAndOtherMachines(t *testing.T) {
 		hub.elsewhere <- node{ID: "C", heard: time.Now()}
 		hub.elsewhere <- node{ID: "B", presence: newPresence([]string{"bob", "bob"}, 2), heard: time.Now()}
 		time.Sleep(2 * time.Second)
-		stream.current.Store(time.Now().UnixNano())
+		stream.current.Store(new(time.Now()))
 		got = server.sample().Stream
 		if got.Lost != 0 || got.Behind != 7 || got.Reconnects != 2 || got.Why != "EOF" {
 			t.Errorf("the stream is %+v, want one that is followed, 7 messages behind, after two reconnects", got)

@@ -20,7 +20,9 @@ import (
 const (
 	appendWindow  = 32                     // messages that are appended at a time, before any of them is confirmed
 	appendRetry   = 250 * time.Millisecond // before a message that was not appended is tried again
-	streamSilence = 3 * time.Second        // the stream sends a sign of life each second; after so long without one, begin anew
+	streamSilence = 3 * time.Second        // the feed sends a sign of life each second; after so long without one, begin anew
+	askLeader     = time.Second            // between two questions to the stream's leader
+	leaderSilence = 6 * time.Second        // after so long without an answer, begin anew: perhaps with another server
 	streamLost    = 15 * time.Second       // if there is no stream for so long, /healthz reports an error; a new leader is elected sooner
 	dedupeWindow  = 10 * time.Minute       // how long the stream remembers a ref
 	tellProgress  = 5 * time.Second        // between two lines of the log while the replica catches up
@@ -52,18 +54,18 @@ type Stream struct {
 	told   *presence // what they were told last
 	toldAt time.Time
 
-	current    atomic.Int64          // when the replica last had all of the stream, in nanoseconds since 1970
-	caughtUp   atomic.Bool           // it has had all of it, at least once
-	newest     atomic.Int64          // the id of the last message in the replica
-	failure    atomic.Pointer[error] // why the last connection ended, or why a message could not be appended
-	behind     expvar.Int            // messages in the stream that are not in the replica
-	reconnects expvar.Int            // since the start
-	cut        atomic.Bool           // the lab has cut this machine off
+	current    atomic.Pointer[time.Time] // when the replica last had all of the stream
+	caughtUp   atomic.Bool               // it has had all of it, at least once
+	newest     atomic.Int64              // the id of the last message in the replica
+	failure    atomic.Pointer[error]     // why the last connection ended, or why a message could not be appended
+	behind     expvar.Int                // messages in the stream that are not in the replica
+	reconnects expvar.Int                // since the start
+	cut        atomic.Bool               // the lab has cut this machine off
 }
 
 func newStream(c *config, store *Store) *Stream {
 	s := &Stream{name: c.natsStream, replicas: c.natsReplicas, store: store, self: rand.Text()}
-	s.current.Store(time.Now().UnixNano())
+	s.current.Store(new(time.Now()))
 	s.dial = func(ctx context.Context) (*natsConn, error) {
 		if s.cut.Load() {
 			return nil, errCut
@@ -109,7 +111,7 @@ func (s *Stream) lastError() error {
 // health tells whatever keeps the replica from having all of the stream: no connection, a feed
 // that is faster than we are, a database that does not save, or that hangs.
 func (s *Stream) health(waiting time.Duration) error {
-	behind := time.Since(time.Unix(0, s.current.Load()))
+	behind := time.Since(*s.current.Load())
 	switch {
 	case !s.caughtUp.Load():
 		return fmt.Errorf("catching up: %v messages behind; the last error: %w", &s.behind, s.lastError())
@@ -131,10 +133,13 @@ type session struct {
 	hub      *Hub
 	feed     <-chan natsMessage // the stream, from the first message that the replica lacks
 	acks     <-chan natsMessage // the stream's answers to what was appended
+	leader   <-chan natsMessage // the answers of the stream's leader
 	others   <-chan natsMessage // who is in the room on other machines
 	received uint64             // messages of the feed
 	pending  int                // messages in the stream behind the last one received
 	alive    time.Time          // when the feed last sent something
+	asked    time.Time          // when the leader was last asked
+	led      time.Time          // when it last answered
 	window   map[int]bool       // the messages of the batch that are being appended
 	sent     time.Time          // when the window was sent
 	refused  bool               // one message of the window was not appended
@@ -258,6 +263,9 @@ func (s *session) follow(ctx context.Context) (err error) {
 	if s.acks, _, err = s.conn.subscribe(s.conn.inbox+".ack.*.*", appendWindow); err != nil {
 		return err
 	}
+	if s.leader, _, err = s.conn.subscribe(s.conn.inbox+".leader", 8); err != nil {
+		return err
+	}
 	if s.others, _, err = s.conn.subscribe(s.name+"-presence", 64); err != nil {
 		return err
 	}
@@ -279,6 +287,7 @@ func (s *session) follow(ctx context.Context) (err error) {
 	}
 	s.newest.Store(s.id(s.applied))
 	s.pending, s.alive = consumer.Pending, time.Now()
+	s.asked, s.led = s.alive, s.alive // findStream has asked
 	s.behind.Set(int64(s.pending))
 	slog.Info("following the stream", "stream", s.name, "sequence", s.applied, "behind", s.pending)
 	return nil
@@ -310,6 +319,10 @@ func (s *session) run(ctx context.Context) error {
 			err = s.receive(ctx, m)
 		case m := <-s.acks:
 			err = s.confirm(m)
+		case m := <-s.leader:
+			if m.status == "" {
+				s.led = time.Now()
+			}
 		case m := <-s.others:
 			s.hearNode(ctx, m)
 		case now := <-ticker.C:
@@ -336,6 +349,9 @@ func (s *session) check(now time.Time) error {
 	if now.Sub(s.alive) > streamSilence {
 		return errors.New("the stream is silent")
 	}
+	if err := s.checkLeader(now); err != nil {
+		return err
+	}
 	if s.batch != nil && slices.Min(s.appended) > 0 && now.Sub(s.sent) > streamSilence {
 		return errors.New("the stream has confirmed messages that do not come")
 	}
@@ -343,6 +359,20 @@ func (s *session) check(now time.Time) error {
 		return s.appendNext()
 	}
 	return nil
+}
+
+// checkLeader asks the leader of the stream for a sign of life. Those of the feed do not do: they
+// come from the server that this machine is connected to, even if that one is cut off from all
+// others. It would never hear of a new message, and say that all is quiet.
+func (s *session) checkLeader(now time.Time) error {
+	if now.Sub(s.led) > leaderSilence {
+		return errors.New("the stream has no leader here")
+	}
+	if now.Sub(s.asked) < askLeader {
+		return nil
+	}
+	s.asked = now
+	return s.conn.publish(natsMessage{subject: "$JS.API.STREAM.INFO." + s.name, reply: s.conn.inbox + ".leader"})
 }
 
 // appendNext sends the next messages of the batch, at most appendWindow, among them those that
@@ -507,7 +537,7 @@ func (s *session) settle(ctx context.Context) error {
 	if s.pending > 0 {
 		return nil
 	}
-	s.current.Store(time.Now().UnixNano())
+	s.current.Store(new(s.led)) // after that, the feed may be quiet only because nothing reaches it
 	if !s.caughtUp.Load() {
 		history, err := s.store.History()
 		if err != nil {

@@ -32,6 +32,7 @@ type fakeStream struct {
 	dials    int
 	frozen   bool                              // takes everything, and answers nothing
 	mute     bool                              // sends no signs of life
+	cutOff   bool                              // from the other servers: feeds get nothing new, and no leader answers
 	held     []func()                          // what feeds should send; nil if they are not held
 	ahead    int                               // the feed says that so many more messages are coming
 	deleted  int                               // the sequence number of a message that is no longer there
@@ -178,6 +179,9 @@ func (c *fakeConn) takes(m natsMessage) {
 	}
 	if request, found := strings.CutPrefix(m.subject, "$JS.API."); found {
 		c.asked = append(c.asked, request)
+		if c.cutOff {
+			return
+		}
 		c.sends(natsMessage{subject: m.reply, data: []byte(c.serves(request, m))})
 		return
 	}
@@ -652,6 +656,31 @@ func TestSilentStreamIsLeft(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The server is cut off from those that have the stream. The feed is on this server, so it goes on
+// to give signs of life.
+func TestServerThatIsCutOffFromTheLeaderIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		fake := newFakeStream(t)
+		server := fake.start(t)
+		fake.change(func() { fake.cutOff = true })
+		time.Sleep(streamLost + 2*time.Second)
+		if err := server.hub.health(); err == nil || !strings.Contains(err.Error(), "behind the stream") {
+			t.Errorf("the health is %v", err)
+		}
+		fake.change(func() {
+			if fake.dials < 2 {
+				t.Error("the server did not connect again")
+			}
+			fake.cutOff = false
+		})
+		time.Sleep(natsWait + 2*natsRetry)
+		if err := server.hub.health(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // The stream knows a ref for some minutes only, the database for ever.
