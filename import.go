@@ -26,7 +26,7 @@ func importMessages(ctx context.Context, c *config) error {
 		return err
 	}
 	defer conn.close()
-	info, err := s.makeStream(ctx, conn)
+	info, err := s.makeStream(ctx, conn, true)
 	if err != nil {
 		return err
 	}

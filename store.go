@@ -252,6 +252,32 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 	return nil
 }
 
+// streamCreated returns when the stream was made that this database is a copy of, or the zero
+// time if it is no copy. (A database that nobody uses with -nats has no table for it.)
+func (s *Store) streamCreated(ctx context.Context) (time.Time, error) {
+	const exists = "SELECT count(*) FROM sqlite_schema WHERE name = 'stream'"
+	var tables int
+	var created int64
+	err := s.reading.QueryRowContext(ctx, exists).Scan(&tables)
+	if err == nil && tables > 0 {
+		err = s.reading.QueryRowContext(ctx, "SELECT created FROM stream").Scan(&created)
+	}
+	if created == 0 {
+		if errors.Is(err, sql.ErrNoRows) { // setStreamCreated was interrupted
+			err = nil
+		}
+		return time.Time{}, err
+	}
+	return time.Unix(0, created), nil
+}
+
+// setStreamCreated makes the database a copy of the stream that was made at this time.
+func (s *Store) setStreamCreated(ctx context.Context, created time.Time) error {
+	const table = "CREATE TABLE IF NOT EXISTS stream (created INTEGER NOT NULL) STRICT; INSERT INTO stream VALUES (?)" // nanoseconds since 1970
+	_, err := s.db.ExecContext(ctx, table, created.UnixNano())
+	return err
+}
+
 // checkFile returns an error if the database's file is no longer at its path. On
 // Unix, a program can write to a file that somebody has deleted, without any error,
 // and everything is lost when it closes the file.

@@ -42,7 +42,7 @@ type Stream struct {
 	dial     func(context.Context) (*natsConn, error)
 	store    *Store
 
-	created time.Time // when the stream was made; zero if this process has not seen it yet
+	created time.Time // when the stream was made
 	applied uint64    // the sequence number of the last message in the replica
 
 	batch    []Message // from the hub; nil if there is none
@@ -174,24 +174,36 @@ const (
 	messageNotFound = 10037
 )
 
-// findStream checks that the replica's messages are in the stream. A stream that was restored from
-// an older copy gives the numbers of our newest messages to others.
+// findStream checks that the replica is one of this stream, and that its messages are there. A
+// stream that was made anew, or restored from an older copy, gives the numbers of our newest
+// messages to others.
 func (s *session) findStream(ctx context.Context) error {
-	info, err := s.makeStream(ctx, s.conn)
+	created, err := s.store.streamCreated(ctx)
 	if err != nil {
 		return err
 	}
-	if !s.created.IsZero() && !s.created.Equal(info.Created) {
-		return permanentError{fmt.Errorf("another stream %s has replaced the one that this program has followed", s.name)}
+	info, err := s.makeStream(ctx, s.conn, created.IsZero())
+	if err != nil {
+		return err
+	}
+	if !created.IsZero() && !created.Equal(info.Created) {
+		return permanentError{fmt.Errorf("another stream %s has replaced the one that %s is a copy of: begin with another file", s.name, s.store.path)}
 	}
 	s.created = info.Created
-	return s.compare(ctx, info.State.First, info.State.Last)
+	if err := s.compare(ctx, info.State.First, info.State.Last); err != nil {
+		return err
+	}
+	if created.IsZero() {
+		return s.store.setStreamCreated(ctx, info.Created)
+	}
+	return nil
 }
 
-// makeStream makes the stream, unless there is one.
-func (s *Stream) makeStream(ctx context.Context, c *natsConn) (info streamInfo, err error) {
+// makeStream finds the stream. If there is none and missing ones may be made, it makes one. (When a
+// stream is lost, the machines that have followed it must not begin an empty one.)
+func (s *Stream) makeStream(ctx context.Context, c *natsConn, may bool) (info streamInfo, err error) {
 	err = c.api(ctx, "STREAM.INFO."+s.name, nil, &info)
-	if missing, found := errors.AsType[*apiError](err); found && missing.Number == streamNotFound {
+	if missing, found := errors.AsType[*apiError](err); found && missing.Number == streamNotFound && may {
 		err = c.api(ctx, "STREAM.CREATE."+s.name, map[string]any{
 			"name": s.name, "subjects": []string{s.name + ".>"}, "storage": "file", "num_replicas": s.replicas,
 			"retention": "limits", "discard": "old", "duplicate_window": dedupeWindow,

@@ -983,6 +983,7 @@ func TestReplicaOfAnotherStreamIsAnError(t *testing.T) {
 		"shorter":      func(f *fakeStream) { f.messages = f.messages[:1] },
 		"other":        func(f *fakeStream) { f.messages[1].header[messageID] = "r3" },
 		"made earlier": func(f *fakeStream) { f.created = f.created.Add(-time.Second) },
+		"made later":   func(f *fakeStream) { f.created, f.messages = f.created.Add(time.Minute), nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -1005,6 +1006,33 @@ func TestReplicaOfAnotherStreamIsAnError(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The NATS server has lost its disk. A new stream would begin without the messages that everyone
+// has seen, and each machine would go on from its own copy.
+func TestLostStreamIsNotMadeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		path := filepath.Join(t.TempDir(), "chat.db")
+		fake := newFakeStream(t)
+		server := fake.startOn(t, path)
+		ann := server.join("ann")
+		ann.posts("r1", "hello")
+		ann.hears("ann: hello")
+		server.stop()
+
+		fake.exists, fake.messages = false, nil
+		server = fake.startOn(t, path)
+		time.Sleep(time.Minute)
+		if err := server.hub.health(); err == nil || !strings.Contains(err.Error(), "not found") {
+			t.Errorf("the health is %v", err)
+		}
+		fake.change(func() {
+			if fake.exists {
+				t.Error("the machine has made a new stream")
+			}
+		})
+	})
 }
 
 func TestStreamThatIsReplacedIsAnError(t *testing.T) {
