@@ -269,9 +269,6 @@ func (s *Stream) id(sequence uint64) int64 { return s.created.UnixMicro() + int6
 // follow subscribes to what comes after applied: JetStream calls this an ordered consumer. If it
 // misses anything, the session ends.
 func (s *session) follow(ctx context.Context) (err error) {
-	if s.feed, _, err = s.conn.subscribe(s.conn.inbox+".feed", 1024); err != nil {
-		return err
-	}
 	if s.acks, _, err = s.conn.subscribe(s.conn.inbox+".ack.*.*", appendWindow); err != nil {
 		return err
 	}
@@ -298,6 +295,9 @@ func (s *session) follow(ctx context.Context) (err error) {
 		return fmt.Errorf("follow the stream %s: %w", s.name, err)
 	}
 	s.newest.Store(s.id(s.applied))
+	if s.feed, _, err = s.conn.subscribe(s.conn.inbox+".feed", 1024); err != nil { // earlier, the answer above could wait behind a full feed, which nobody reads yet
+		return err
+	}
 	s.pending, s.alive = consumer.Pending, time.Now()
 	s.asked, s.led = s.alive, s.alive // findStream has asked
 	s.behind.Set(int64(s.pending))

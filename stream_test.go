@@ -51,6 +51,8 @@ type fakeConn struct {
 	out           chan string
 	subscriptions map[string]string // sid by subject
 	feed          string            // the subject of the feed; "" means none yet
+	start         int               // index of its first message
+	feeding       bool              // the client has subscribed to it
 	sent          uint64            // messages of the feed
 	replies       []string          // subjects to which the client has published without a payload
 }
@@ -105,6 +107,7 @@ func (c *fakeConn) read() {
 		case "SUB":
 			c.mu.Lock()
 			c.subscriptions[words[1]] = words[2]
+			c.beginsFeed()
 			c.mu.Unlock()
 		case "PUB", "HPUB":
 			m, err := readPublished(in, words)
@@ -144,7 +147,7 @@ func (c *fakeConn) beat(ended chan struct{}) {
 		case <-time.After(time.Second):
 		}
 		c.mu.Lock()
-		if c.feed != "" && !c.mute && c.held == nil {
+		if c.feeding && !c.mute && c.held == nil {
 			c.sends(natsMessage{subject: c.feed, status: "100 Idle Heartbeat", header: map[string]string{"Nats-Last-Consumer": fmt.Sprint(c.sent)}})
 		}
 		c.mu.Unlock()
@@ -232,11 +235,9 @@ func (c *fakeConn) serves(request string, m natsMessage) string {
 		if body.Config.Policy == "new" {
 			body.Config.Start = len(c.messages) + 1
 		}
-		behind := len(c.messages) - min(len(c.messages), body.Config.Start-1)
-		for i := len(c.messages) - behind; i < len(c.messages); i++ {
-			c.feeds(i)
-		}
-		return fmt.Sprintf(`{"num_pending":%d}`, behind+c.ahead)
+		c.start = min(len(c.messages), body.Config.Start-1)
+		c.beginsFeed()
+		return fmt.Sprintf(`{"num_pending":%d}`, len(c.messages)-c.start+c.ahead)
 	}
 	return `{"error":{"code":400,"err_code":1,"description":"no"}}`
 }
@@ -277,9 +278,20 @@ func (f *fakeStream) forgetsRefs() {
 	}
 }
 
+// beginsFeed begins the feed as soon as there is one, and the client has subscribed to it.
+func (c *fakeConn) beginsFeed() {
+	if c.feeding || c.subscriptions[c.feed] == "" {
+		return
+	}
+	c.feeding = true
+	for i := c.start; i < len(c.messages); i++ {
+		c.feeds(i)
+	}
+}
+
 // feeds sends message i to a client that follows the stream.
 func (c *fakeConn) feeds(i int) {
-	if c.feed == "" {
+	if !c.feeding {
 		return
 	}
 	c.sent++
@@ -679,6 +691,23 @@ func TestServerThatIsCutOffFromTheLeaderIsLeft(t *testing.T) {
 		time.Sleep(natsWait + 2*natsRetry)
 		if err := server.hub.health(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// The machine lacks more messages than there is room for in the channel of the feed.
+func TestLongFeedIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		fake := newFakeStream(t)
+		data := encode(Message{Kind: "chat", Name: "ann", Text: "hello", At: time.Now()})
+		for n := range 3000 {
+			fake.messages = append(fake.messages, natsMessage{header: map[string]string{messageID: fmt.Sprint("r", n)}, data: data})
+		}
+		fake.exists = true
+		server := fake.start(t)
+		if saved := server.store.texts(t); len(saved) != 3000 || fake.dials != 1 {
+			t.Errorf("the database has %d messages after %d connections", len(saved), fake.dials)
 		}
 	})
 }
