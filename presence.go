@@ -87,6 +87,10 @@ func (s *session) hearNode(ctx context.Context, m natsMessage) {
 		return
 	}
 	n.heard = time.Now()
+	if !s.met[n.ID] { // it may have begun just now: tell it soon, before somebody joins it
+		s.met[n.ID] = true
+		s.toldAt = time.Time{}
+	}
 	select {
 	case s.hub.elsewhere <- n:
 	case <-s.hub.done:

@@ -135,6 +135,7 @@ type session struct {
 	acks     <-chan natsMessage // the stream's answers to what was appended
 	leader   <-chan natsMessage // the answers of the stream's leader
 	others   <-chan natsMessage // who is in the room on other machines
+	met      map[string]bool    // the ids of machines that have told something
 	received uint64             // messages of the feed
 	pending  int                // messages in the stream behind the last one received
 	alive    time.Time          // when the feed last sent something
@@ -146,7 +147,7 @@ type session struct {
 }
 
 func (s *Stream) session(ctx context.Context, c *natsConn, hub *Hub) error {
-	now := &session{Stream: s, conn: c, hub: hub, window: make(map[int]bool)}
+	now := &session{Stream: s, conn: c, hub: hub, window: make(map[int]bool), met: make(map[string]bool)}
 	clear(s.appended) // a server may have lost what it confirmed; the refs make it safe to append it again
 	if err := now.findStream(ctx); err != nil {
 		return err

@@ -1098,6 +1098,26 @@ func TestPresenceIsThatOfAllMachines(t *testing.T) {
 	})
 }
 
+// ann joins a machine that has just started. Her first list has bob, who has been in the room on
+// another machine all along. Otherwise, her page would say that he came.
+func TestMachineThatBeginsKnowsWhoIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		fake := newFakeStream(t)
+		fake.start(t).join("bob")
+		time.Sleep(2 * presenceWait)
+		for range 5 { // whenever bob's machine has told last
+			time.Sleep(1300 * time.Millisecond)
+			server := fake.start(t)
+			ann := server.join("ann")
+			time.Sleep(presenceWait)
+			synctest.Wait()
+			ann.receivesPresence(2, "ann", "bob")
+			server.stop()
+		}
+	})
+}
+
 func TestMachineThatIsSilentIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		captureLog(t)
