@@ -424,6 +424,9 @@ func TestOlderMessagesMoveIntoTheStream(t *testing.T) {
 	if _, err := old.db.Exec("UPDATE messages SET ref = NULL WHERE text = '7'"); err != nil { // as before milestone 10
 		t.Fatal(err)
 	}
+	if _, err := old.db.Exec("UPDATE messages SET text = 'bell' || char(7) WHERE text = '8'"); err != nil { // as older programs allowed
+		t.Fatal(err)
+	}
 	nats := startNATSServer(t, fmt.Sprintf("jetstream { store_dir: %q }", t.TempDir()))
 	c := &config{addr: "127.0.0.1:0", db: "unused.db", maxClients: 10, announceEvery: time.Hour,
 		nats: []string{nats.url()}, natsStream: "chat", natsReplicas: 1, natsImport: old.path}
