@@ -92,10 +92,11 @@ class Browser {
     return profile.newPage({ type: "window" });
   }
 
-  // giveBack makes the page forget what it stores: the next scenario may get the
-  // same port, and so the same origin.
+  // giveBack makes the page forget what it stores, and store nothing more, such
+  // as the name of a welcome that comes now: the next scenario may get the same
+  // port, and so the same origin.
   async giveBack(page) {
-    await page.evaluate("localStorage.clear(); sessionStorage.clear()");
+    await page.evaluate("Storage.prototype.setItem = () => {}; localStorage.clear(); sessionStorage.clear()");
     await page.goto("about:blank");
     this.#free.push(page);
   }
