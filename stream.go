@@ -23,7 +23,7 @@ const (
 	appendRetry   = 250 * time.Millisecond // before a message that was not appended is tried again
 	streamSilence = 3 * time.Second        // the feed sends a sign of life each second; after so long without one, begin anew
 	askLeader     = time.Second            // between two questions to the stream's leader
-	leaderSilence = 6 * time.Second        // after so long without an answer, begin anew: perhaps with another server
+	leaderSilence = 10 * time.Second       // after so long without an answer, begin anew, perhaps with another server; an election takes at most nine seconds
 	streamLost    = 15 * time.Second       // if there is no stream for so long, /healthz reports an error; a new leader is elected sooner
 	dedupeWindow  = 10 * time.Minute       // how long the stream remembers a ref
 	tellProgress  = 5 * time.Second        // between two lines of the log while the replica catches up
@@ -141,6 +141,7 @@ type session struct {
 	pending  int                // messages in the stream behind the last one received
 	alive    time.Time          // when the feed last sent something
 	asked    time.Time          // when the leader was last asked
+	open     time.Time          // when it was first asked without an answer; zero if there is no such question
 	led      time.Time          // when it last answered
 	window   map[int]bool       // the messages of the batch that are being appended
 	sent     time.Time          // when the window was sent
@@ -165,11 +166,18 @@ type streamInfo struct {
 		Subjects []string `json:"subjects"`
 	} `json:"config"`
 	Created time.Time `json:"created"`
-	State   struct {
+	Cluster *struct { // nil if the server is alone
+		Leader string `json:"leader"`
+	} `json:"cluster"`
+	State struct {
 		First uint64 `json:"first_seq"`
 		Last  uint64 `json:"last_seq"`
 	} `json:"state"`
 }
+
+// hasLeader reports whether a leader of the stream, or a server alone, has said this. A server that
+// is cut off from the others answers, too, and what it says may be old.
+func (i streamInfo) hasLeader() bool { return i.Cluster == nil || i.Cluster.Leader != "" }
 
 const (
 	streamNotFound  = 10059
@@ -214,6 +222,9 @@ func (s *Stream) makeStream(ctx context.Context, c *natsConn, may bool) (info st
 	if err != nil {
 		return info, fmt.Errorf("find the stream %s: %w", s.name, err)
 	}
+	if !info.hasLeader() {
+		return info, fmt.Errorf("the stream %s has no leader here", s.name)
+	}
 	if !slices.Equal(info.Config.Subjects, []string{s.name + ".>"}) {
 		return info, permanentError{fmt.Errorf("the stream %s is used for something else: its subjects are %v", s.name, info.Config.Subjects)}
 	}
@@ -233,6 +244,9 @@ func (s *session) compare(ctx context.Context, first, last uint64) error {
 			return nil
 		}
 		s.applied = max(s.applied, uint64(number))
+		if s.applied > last && s.caughtUp.Load() {
+			return fmt.Errorf("the stream %s has fewer messages here than this machine: perhaps a leader that is cut off", s.name)
+		}
 		if s.applied > last || first > s.applied+1 {
 			break
 		}
@@ -334,9 +348,7 @@ func (s *session) run(ctx context.Context) error {
 		case m := <-s.acks:
 			err = s.confirm(m)
 		case m := <-s.leader:
-			if m.status == "" {
-				s.led = time.Now()
-			}
+			s.hearLeader(m)
 		case m := <-s.others:
 			s.hearNode(ctx, m)
 		case now := <-ticker.C:
@@ -376,17 +388,37 @@ func (s *session) check(now time.Time) error {
 }
 
 // checkLeader asks the leader of the stream for a sign of life. Those of the feed do not do: they
-// come from the server that this machine is connected to, even if that one is cut off from all
-// others. It would never hear of a new message, and say that all is quiet.
+// come from one server, which may be cut off from the leader together with this machine. It would
+// never hear of a new message, and say that all is quiet.
+//
+// While this machine has much to read, an answer may wait behind it. So a question counts only
+// when the feed is quiet.
 func (s *session) checkLeader(now time.Time) error {
-	if now.Sub(s.led) > leaderSilence {
-		return errors.New("the stream has no leader here")
+	if s.pending > 0 {
+		s.open = time.Time{}
+	}
+	if !s.open.IsZero() && now.Sub(s.open) > leaderSilence {
+		return errors.New("the leader of the stream does not answer")
 	}
 	if now.Sub(s.asked) < askLeader {
 		return nil
 	}
 	s.asked = now
+	if s.open.IsZero() {
+		s.open = now
+	}
 	return s.conn.publish(natsMessage{subject: "$JS.API.STREAM.INFO." + s.name, reply: s.conn.inbox + ".leader"})
+}
+
+// hearLeader takes an answer to checkLeader. Only that of a leader counts.
+func (s *session) hearLeader(m natsMessage) {
+	var answer struct {
+		Error *apiError `json:"error"`
+		streamInfo
+	}
+	if json.Unmarshal(m.data, &answer) == nil && answer.Error == nil && answer.hasLeader() {
+		s.led, s.open = time.Now(), time.Time{}
+	}
 }
 
 // appendNext sends the next messages of the batch, at most appendWindow, among them those that
@@ -533,7 +565,7 @@ func (s *session) apply(ctx context.Context, batch []Message, last uint64) error
 		return err
 	}
 	s.newest.Store(s.id(last))
-	s.alive = time.Now() // saving may have taken long
+	s.alive, s.open = time.Now(), time.Time{} // saving may have taken long
 	if s.caughtUp.Load() {
 		return s.give(ctx, appended{messages: batch})
 	}

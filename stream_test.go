@@ -32,7 +32,7 @@ type fakeStream struct {
 	dials    int
 	frozen   bool                              // takes everything, and answers nothing
 	mute     bool                              // sends no signs of life
-	cutOff   bool                              // from the other servers: feeds get nothing new, and no leader answers
+	cutOff   bool                              // from the other servers: it knows an old state of the stream, and no leader
 	held     []func()                          // what feeds should send; nil if they are not held
 	ahead    int                               // the feed says that so many more messages are coming
 	deleted  int                               // the sequence number of a message that is no longer there
@@ -182,9 +182,6 @@ func (c *fakeConn) takes(m natsMessage) {
 	}
 	if request, found := strings.CutPrefix(m.subject, "$JS.API."); found {
 		c.asked = append(c.asked, request)
-		if c.cutOff {
-			return
-		}
 		c.sends(natsMessage{subject: m.reply, data: []byte(c.serves(request, m))})
 		return
 	}
@@ -218,6 +215,10 @@ func (c *fakeConn) serves(request string, m natsMessage) string {
 	}
 	json.Unmarshal(m.data, &body)
 	switch words := strings.Split(request, "."); {
+	case c.cutOff && request == "STREAM.INFO.chat":
+		return fmt.Sprintf(`{"config":{"subjects":["chat.>"]},"created":%q,"cluster":{},"state":{"first_seq":1,"last_seq":0}}`, c.created.Format(time.RFC3339Nano))
+	case c.cutOff:
+		return `{"error":{"code":503,"err_code":10008,"description":"JetStream system temporarily unavailable"}}`
 	case request == "STREAM.CREATE.chat":
 		c.exists = true
 		fallthrough
@@ -692,6 +693,63 @@ func TestServerThatIsCutOffFromTheLeaderIsLeft(t *testing.T) {
 		if err := server.hub.health(); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// A machine connects to a server that is cut off. What this one says of the stream is old, and no
+// reason to give up.
+func TestStreamWithoutLeaderIsNotCompared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		fake := newFakeStream(t)
+		path := filepath.Join(t.TempDir(), "chat.db")
+		server := fake.startOn(t, path)
+		ann := server.join("ann")
+		ann.posts("r1", "hello")
+		ann.hears("ann: hello")
+		fake.change(func() {
+			fake.cutOff = true
+			for c := range fake.conns {
+				c.conn.Close()
+			}
+		})
+		time.Sleep(5 * time.Second)
+		ann.posts("r2", "news")
+		time.Sleep(time.Second)
+		fake.change(func() { fake.cutOff = false })
+		ann.hears("ann: news")
+		server.stop()
+
+		fake.change(func() { fake.cutOff = true })
+		server = fake.startOn(t, path)
+		time.Sleep(5 * time.Second)
+		fake.change(func() { fake.cutOff = false })
+		time.Sleep(5 * time.Second)
+		server.join("bob").hears("ann: hello", "ann: news")
+	})
+}
+
+// A slow database, or much to read, is no reason to leave the server.
+func TestSlowReplicaStaysConnected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		fake := newFakeStream(t)
+		here, there := fake.start(t), fake.start(t)
+		ann, bob := here.join("ann"), there.join("bob")
+		for range 3 {
+			release := there.store.block(t)
+			ann.says("hello")
+			ann.hears("ann: hello")
+			time.Sleep(leaderSilence + 2*time.Second)
+			release()
+			bob.hears("ann: hello")
+			time.Sleep(700 * time.Millisecond)
+		}
+		fake.change(func() {
+			if fake.dials != 2 {
+				t.Errorf("two machines connected %d times", fake.dials)
+			}
+		})
 	})
 }
 
