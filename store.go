@@ -252,8 +252,8 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 	return nil
 }
 
-// streamCreated returns when the stream was made that this database is a copy of, or the zero
-// time if it is no copy. (A database that nobody uses with -nats has no table for it.)
+// streamCreated returns the creation time of the stream that this database is a copy of, or the
+// zero time if it is no copy. (A database that nobody uses with -nats has no table for it.)
 func (s *Store) streamCreated(ctx context.Context) (time.Time, error) {
 	const exists = "SELECT count(*) FROM sqlite_schema WHERE name = 'stream'"
 	var tables int
@@ -271,7 +271,7 @@ func (s *Store) streamCreated(ctx context.Context) (time.Time, error) {
 	return time.Unix(0, created), nil
 }
 
-// setStreamCreated makes the database a copy of the stream that was made at this time.
+// setStreamCreated notes in the database that it is a copy of the stream with this creation time.
 func (s *Store) setStreamCreated(ctx context.Context, created time.Time) error {
 	const table = "CREATE TABLE IF NOT EXISTS stream (created INTEGER NOT NULL) STRICT; INSERT INTO stream VALUES (?)" // nanoseconds since 1970
 	_, err := s.db.ExecContext(ctx, table, created.UnixNano())
