@@ -22,7 +22,7 @@ const (
 	closeWait = time.Second // for the browser to answer our close frame
 
 	nameWait  = 10 * time.Second // for the browser to send a name
-	errorWait = time.Second      // between two errors without a ref to one client
+	errorWait = time.Second      // between two errors to one client, if they have no ref
 	sayWait   = 5 * time.Second  // for the hub to receive a message
 )
 
