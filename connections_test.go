@@ -276,7 +276,8 @@ func TestHandlerReturnsAtOnce(t *testing.T) {
 	})
 }
 
-// Whoever the door does not let in keeps no place, and takes no token unless there is none.
+// The door keeps no place for those whom it refuses. It takes a token only from those who have
+// passed everything else.
 func TestDoorKeepsNothingForThoseItRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // the clock stands still: no token comes in
 		open := make(chan struct{})

@@ -222,7 +222,7 @@ func (s *Store) save(ctx context.Context, batch []Message) error {
 	}
 	last = max(last, s.lastID) // usually the same; but another process may have added messages, or deleted the newest
 	insert := tx.StmtContext(ctx, s.insert)
-	saved := make([]Message, len(batch)) // becomes the batch after the commit: if this attempt fails, the next one has to choose new ids
+	saved := make([]Message, len(batch)) // copied into batch after the commit: an attempt that fails must leave no new ids there
 	for i, m := range batch {
 		if m.ID == 0 {
 			m.ID = max(last+1, time.Now().UnixMicro()) // the clock may stand still, or be set back

@@ -209,11 +209,11 @@ func (s *session) findStream(ctx context.Context) error {
 	return nil
 }
 
-// makeStream finds the stream. If there is none and missing ones may be made, it makes one. (When a
-// stream is lost, the machines that have followed it must not begin an empty one.)
-func (s *Stream) makeStream(ctx context.Context, c *natsConn, may bool) (info streamInfo, err error) {
+// makeStream finds the stream. If there is none, and create is true, it makes one. (When a stream
+// is lost, the machines that have followed it must not begin an empty one.)
+func (s *Stream) makeStream(ctx context.Context, c *natsConn, create bool) (info streamInfo, err error) {
 	err = c.api(ctx, "STREAM.INFO."+s.name, nil, &info)
-	if missing, found := errors.AsType[*apiError](err); found && missing.Number == streamNotFound && may {
+	if missing, found := errors.AsType[*apiError](err); found && missing.Number == streamNotFound && create {
 		err = c.api(ctx, "STREAM.CREATE."+s.name, map[string]any{
 			"name": s.name, "subjects": []string{s.name + ".>"}, "storage": "file", "num_replicas": s.replicas,
 			"retention": "limits", "discard": "old", "duplicate_window": dedupeWindow,

@@ -672,7 +672,7 @@ func TestSilentStreamIsLeft(t *testing.T) {
 }
 
 // The server is cut off from those that have the stream. The feed is on this server, so it goes on
-// to give signs of life.
+// giving signs of life.
 func TestServerThatIsCutOffFromTheLeaderIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		captureLog(t)
