@@ -46,7 +46,7 @@ const kinds = {
   },
 };
 
-// firefox.js and chromium.js set BROWSERS, to play in one browser alone.
+// BROWSERS=firefox npm test plays in one browser alone.
 export const allBrowsers = process.env.BROWSERS?.split(",") ?? Object.keys(kinds);
 for (const kind of allBrowsers) {
   if (!(kind in kinds)) throw new Error(`BROWSERS=${process.env.BROWSERS}: the browsers are ${Object.keys(kinds)}`);

@@ -1,3 +1,0 @@
-import { playEverythingIn } from "./lib/everything.js";
-
-playEverythingIn("chromium");
