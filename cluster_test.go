@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"flag"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"net"
@@ -24,16 +25,18 @@ var outages = flag.Duration("outages", 0, "let TestManyMachinesLoseNothing cause
 
 // Three NATS servers keep the stream, three machines share the room, and people talk. Again and
 // again something breaks: a machine is killed, the leader of the stream is killed, or frozen,
-// so that its connections stay open but nothing comes, or people's connections are cut. People
-// come back, to any machine, and repeat what has no answer. In the end, every machine must have
-// everything that anybody has said or seen, once, with the same ids in the same order:
+// so that its connections stay open but nothing comes, a NATS server is cut off from the others
+// but not from the machines, or people's connections are cut. People come back, to any machine,
+// and repeat what has no answer. In the end, every machine must have everything that anybody has
+// said or seen, once, with the same ids in the same order:
 //
 //	go test -run ManyMachinesLoseNothing -v -timeout 20m . -outages 10m
 //
 // A kill does not stop the operating system, so this test cannot show that the servers wait for
 // their disks. That is what sync_interval is for.
 func TestManyMachinesLoseNothing(t *testing.T) {
-	cluster := startCluster(t)
+	routes := make(links)
+	cluster := startCluster(t, routes.add)
 	machines := []*machine{cluster.startMachine(), cluster.startMachine(), cluster.startMachine()}
 	for _, m := range machines {
 		m.becomesHealthy()
@@ -57,6 +60,11 @@ func TestManyMachinesLoseNothing(t *testing.T) {
 			leader.process.Process.Signal(syscall.SIGSTOP)
 			time.Sleep(natsSilence + rand.N(15*time.Second))
 			leader.process.Process.Signal(syscall.SIGCONT)
+		},
+		"a NATS server is cut off": func() {
+			routes.cut(rand.N(3))
+			time.Sleep(rand.N(15 * time.Second))
+			routes.mend()
 		},
 		"connections are cut": func() { crowd.isCut(0.5) },
 	}
@@ -91,16 +99,100 @@ type cluster struct {
 	servers []*natsServer
 }
 
-func startCluster(t testing.TB) *cluster {
+// startCluster starts the servers. They reach each other at the addresses that way returns.
+func startCluster(t testing.TB, way func(t testing.TB, from, to int, address string) string) *cluster {
 	t.Helper()
-	routes := []string{freeAddress(t), freeAddress(t), freeAddress(t)}
+	addresses := []string{freeAddress(t), freeAddress(t), freeAddress(t)}
 	c := &cluster{t: t}
-	for i, route := range routes {
+	for i, address := range addresses {
+		next := (i + 1) % len(addresses) // three servers in a ring are all connected: a route has both directions
+		route := way(t, i, next, addresses[next])
+		// Servers tell each other what they advertise, and connect to it. At port 9 there is nobody, so the ring is all there is.
 		c.servers = append(c.servers, startNATSServer(t, fmt.Sprintf(
-			"server_name: n%d\njetstream { store_dir: %q, sync_interval: always }\ncluster { name: c, listen: %q, routes: [nats://%s] }",
-			i, t.TempDir(), route, strings.Join(routes, ", nats://"))))
+			"server_name: n%d\njetstream { store_dir: %q, sync_interval: always }\ncluster { name: c, listen: %q, advertise: \"127.0.0.1:9\", routes: [nats://%s] }",
+			i, t.TempDir(), address, route)))
 	}
 	return c
+}
+
+// direct is the way between two servers when nothing is to be cut.
+func direct(t testing.TB, from, to int, address string) string { return address }
+
+// links are the ways between servers, each under the numbers of its two ends.
+type links map[[2]int]*link
+
+// add makes a link to the server at this address, and returns the address of its other end.
+func (l links) add(t testing.TB, from, to int, address string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	way := &link{to: address}
+	l[[2]int{from, to}] = way
+	go func() {
+		for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
+			go way.carry(conn)
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// cut cuts one server off from the others, not from the machines.
+func (l links) cut(server int) {
+	for ends, way := range l {
+		if slices.Contains(ends[:], server) {
+			way.set(true)
+		}
+	}
+}
+
+func (l links) mend() {
+	for _, way := range l {
+		way.set(false)
+	}
+}
+
+// link passes on what comes, until it is cut. Then it ends every connection.
+type link struct {
+	to    string
+	mu    sync.Mutex // guards the rest
+	isCut bool
+	conns []net.Conn
+}
+
+func (l *link) set(isCut bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.isCut = isCut
+	if isCut {
+		for _, conn := range l.conns {
+			conn.Close()
+		}
+		l.conns = nil
+	}
+}
+
+func (l *link) carry(from net.Conn) {
+	defer from.Close()
+	to, err := net.Dial("tcp", l.to)
+	if err != nil {
+		return
+	}
+	defer to.Close()
+	l.mu.Lock()
+	if l.isCut {
+		l.mu.Unlock()
+		return
+	}
+	l.conns = append(l.conns, from, to)
+	l.mu.Unlock()
+	go func() {
+		io.Copy(from, to)
+		from.Close()
+	}()
+	io.Copy(to, from)
 }
 
 // leader returns the server that leads the stream.
@@ -327,7 +419,7 @@ func BenchmarkLogs(b *testing.B) {
 			return []string{"-nats", s.url()}
 		},
 		"stream=3": func() []string {
-			c := startCluster(b)
+			c := startCluster(b, direct)
 			return []string{"-nats", c.servers[rand.N(3)].url(), "-nats-replicas", "3"}
 		},
 	}
