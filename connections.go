@@ -151,8 +151,8 @@ func clientAddress(header string, next http.Handler) http.Handler {
 	})
 }
 
-// door decides who may open a WebSocket. Everybody whom it has let in keeps a place,
-// and has to leave.
+// door decides who may open a WebSocket. Each connection that it lets in takes a place,
+// until somebody calls leave.
 type door struct {
 	open      <-chan struct{} // closed when clients may join
 	places    chan struct{}   // a semaphore: each client keeps one value in it
@@ -173,7 +173,7 @@ func newDoor(open <-chan struct{}, c *config) *door {
 	return d
 }
 
-// notNow says why the door does not let somebody in. Each of these reasons passes.
+// notNow says why the door does not let somebody in. All these reasons are temporary.
 type notNow struct {
 	status int
 	reason string // for the log and the counters
@@ -196,7 +196,7 @@ func (d *door) enter(remoteAddr string) *notNow {
 		d.addresses.leave(remoteAddr)
 		return &notNow{http.StatusServiceUnavailable, "the room is full", "the room is full"}
 	}
-	if !d.joins.allow(time.Now()) { // last: who is refused for another reason takes no token
+	if !d.joins.allow(time.Now()) { // last, so that whoever is refused for another reason takes no token
 		d.leave(remoteAddr)
 		return &notNow{http.StatusServiceUnavailable, "too many people at once", "too many people at once"}
 	}

@@ -332,7 +332,7 @@ func TestViewerWhoReadsNothingDisturbsNobody(t *testing.T) {
 	}
 	for end := time.Now().Add(5 * time.Second); viewers() > 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("a viewer who reads nothing is still one")
+			t.Fatal("the lab still counts a viewer who reads nothing")
 		}
 	}
 }

@@ -42,7 +42,7 @@ func encode[E Message | presence](element E) []byte {
 	encoder := json.NewEncoder(&encoded)
 	encoder.SetEscapeHTML(false) // the page never reads it as HTML, and each < would take six bytes
 	if err := encoder.Encode(element); err != nil {
-		panic(err) // cannot happen: strings, numbers and the present time can always be encoded
+		panic(err) // cannot happen: strings, numbers and times before the year 10,000 can always be encoded
 	}
 	return bytes.TrimSuffix(encoded.Bytes(), []byte("\n"))
 }

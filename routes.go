@@ -157,8 +157,8 @@ func secure(next http.Handler) http.Handler {
 }
 
 // The next functions decide which pages may use the server. A browser sends the requests
-// of any page to any server. It tells the server which page that was, and the server has
-// to refuse.
+// of any page to any server. It tells the server where the page came from, and the server
+// has to refuse what foreign pages send.
 
 // sameOrigin refuses the handshake with 403 unless it comes from a page of this
 // server. Browsers let any page open a WebSocket to any server. They only tell the
@@ -196,9 +196,9 @@ func foreign(r *http.Request) bool {
 }
 
 // knownHost refuses requests for host names that are not this server's, with 421.
-// Without it, the name evil.example could lead to this machine (DNS rebinding). A
-// page of http://evil.example:8080 and this server would then have the same origin.
-// But the page cannot change the name in the Host header.
+// The name evil.example may lead to this machine (DNS rebinding). Then a page of
+// http://evil.example:8080 and this server have the same origin. But the page cannot
+// change the name in the Host header.
 func knownHost(hosts []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isKnown(r.Host, hosts) {

@@ -26,7 +26,7 @@ const (
 	leaderSilence = 10 * time.Second       // after so long without an answer, begin anew, perhaps with another server; an election takes at most nine seconds
 	streamLost    = 15 * time.Second       // if there is no stream for so long, /healthz reports an error; a new leader is elected sooner
 	dedupeWindow  = 10 * time.Minute       // how long the stream remembers a ref
-	tellProgress  = 5 * time.Second        // between two lines of the log while the replica catches up
+	tellProgress  = 5 * time.Second        // between two lines of slog while the replica catches up
 
 	messageID = "Nats-Msg-Id" // the header for the idempotency key; for us, the ref
 )
@@ -49,10 +49,10 @@ type Stream struct {
 	batch    []Message // from the hub; nil if there is none
 	appended []uint64  // where in the stream they are: sequence numbers, 0 while the stream has not confirmed
 	batches  int       // since the start; part of the reply subject, so that a late answer is not taken for one to this batch
-	progress time.Time // when the log last told how far the replica is
+	progress time.Time // when slog last reported how far the replica is
 
-	self   string    // this machine, among the others
-	told   *presence // what they were told last
+	self   string    // the name under which other machines know this one
+	told   *presence // the presence that the others were told last
 	toldAt time.Time
 
 	current    atomic.Pointer[time.Time] // when the replica last had all of the stream
@@ -109,7 +109,7 @@ func (s *Stream) lastError() error {
 	return errors.New("the stream does not answer")
 }
 
-// health tells whatever keeps the replica from having all of the stream: no connection, a feed
+// health returns an error if something keeps the replica from having all of the stream: no connection, a feed
 // that is faster than we are, a database that does not save, or that hangs.
 func (s *Stream) health(waiting time.Duration) error {
 	behind := time.Since(*s.current.Load())
@@ -124,7 +124,7 @@ func (s *Stream) health(waiting time.Duration) error {
 	return nil
 }
 
-// hasAllBefore: the replica gets the stream's messages in their order.
+// hasAllBefore looks at the newest id only, because the replica gets the stream's messages in their order.
 func (s *Stream) hasAllBefore(id int64) bool { return id <= s.newest.Load()+1 }
 
 // session is one connection to the stream, from the first check to the first irregularity.
@@ -138,7 +138,7 @@ type session struct {
 	others   <-chan natsMessage // who is in the room on other machines
 	met      map[string]bool    // the ids of machines that have told something
 	received uint64             // messages of the feed
-	pending  int                // messages in the stream behind the last one received
+	pending  int                // messages in the stream after the last one received
 	alive    time.Time          // when the feed last sent something
 	asked    time.Time          // when the leader was last asked
 	open     time.Time          // when it was first asked without an answer; zero if there is no such question
@@ -184,9 +184,9 @@ const (
 	messageNotFound = 10037
 )
 
-// findStream checks that the replica is one of this stream, and that its messages are there. A
-// stream that was made anew, or restored from an older copy, gives the numbers of our newest
-// messages to others.
+// findStream checks that the replica is one of this stream, and that the stream has its messages.
+// In a stream that was made anew, or restored from an older copy, other messages have the numbers
+// of our newest ones.
 func (s *session) findStream(ctx context.Context) error {
 	created, err := s.store.streamCreated(ctx)
 	if err != nil {
@@ -311,7 +311,7 @@ func (s *session) follow(ctx context.Context) (err error) {
 		return fmt.Errorf("follow the stream %s: %w", s.name, err)
 	}
 	s.newest.Store(s.id(s.applied))
-	if s.feed, _, err = s.conn.subscribe(s.conn.inbox+".feed", 1024); err != nil { // earlier, the answer above could wait behind a full feed, which nobody reads yet
+	if s.feed, _, err = s.conn.subscribe(s.conn.inbox+".feed", 1024); err != nil { // not before the request: its answer could then wait behind a full feed, which nobody reads yet
 		return err
 	}
 	s.pending, s.alive = consumer.Pending, time.Now()
@@ -387,9 +387,9 @@ func (s *session) check(now time.Time) error {
 	return nil
 }
 
-// checkLeader asks the leader of the stream for a sign of life. Those of the feed do not do: they
-// come from one server, which may be cut off from the leader together with this machine. It would
-// never hear of a new message, and say that all is quiet.
+// checkLeader asks the leader of the stream for a sign of life. Those of the feed are not enough:
+// they come from one server, which may be cut off from the leader together with this machine. Such
+// a server hears of no new message, and reports that all is quiet.
 //
 // While this machine has much to read, an answer may wait behind it. So a question counts only
 // when the feed is quiet.
@@ -459,7 +459,7 @@ func (s *session) confirm(m natsMessage) error {
 	var answer struct {
 		Sequence uint64 `json:"seq"`
 	}
-	json.Unmarshal(m.data, &answer) // no JSON is no sequence number, too
+	json.Unmarshal(m.data, &answer) // if this is no JSON, the sequence number stays 0
 	if s.appended[i] = answer.Sequence; answer.Sequence == 0 {
 		s.refused = true
 		s.fails(fmt.Errorf("append to the stream %s: %s%s", s.name, m.status, m.data))
@@ -534,8 +534,8 @@ func (s *session) parse(m natsMessage) (message Message, sequence uint64, err er
 // isOurs reports whether a machine can have made this message: others may publish to the stream, too.
 func isOurs(m Message) bool {
 	year := m.At.UTC().Year()
-	return 1970 <= year && year < 10_000 && // others cannot be encoded
-		m.Text != "" && utf8.RuneCountInString(m.Text) <= maxText && // checkText refuses more, which older programs have saved, and an import brings
+	return 1970 <= year && year < 10_000 && // other years cannot be encoded
+		m.Text != "" && utf8.RuneCountInString(m.Text) <= maxText && // not checkText: it also refuses texts that older programs have saved, and an import may bring
 		(m.Kind == "chat" || m.Kind == "announcement") && m.Name != "" && m.Ref != ""
 }
 
@@ -583,7 +583,7 @@ func (s *session) settle(ctx context.Context) error {
 	if s.pending > 0 {
 		return nil
 	}
-	s.current.Store(new(s.led)) // after that, the feed may be quiet only because nothing reaches it
+	s.current.Store(new(s.led)) // not the present time: since led, the feed may be quiet only because nothing reaches it
 	if !s.caughtUp.Load() {
 		history, err := s.store.History()
 		if err != nil {
