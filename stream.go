@@ -504,7 +504,7 @@ func (s *session) receive(ctx context.Context, m natsMessage) error {
 // $JS.ACK.stream.consumer.deliveries.sequence.number-in-the-feed.time.pending.
 // The result has no ref if it is none of ours.
 func (s *session) parse(m natsMessage) (message Message, sequence uint64, err error) {
-	if m.status != "" {
+	if m.status != "" && !strings.HasPrefix(m.reply, "$JS.ACK.") { // a message may have a status, too
 		return message, 0, s.answerSign(m)
 	}
 	words := strings.Split(m.reply, ".")

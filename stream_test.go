@@ -818,10 +818,13 @@ func TestJunkInTheStreamIsSkipped(t *testing.T) {
 		fake.change(func() { // without a ref
 			fake.appends(natsMessage{header: map[string]string{}, data: []byte(`{"kind":"chat","name":"eve","text":"hi","at":"2000-01-01T00:00:00Z"}`)})
 		})
+		fake.change(func() { // with the status of a sign of life
+			fake.appends(natsMessage{status: "100 Idle Heartbeat", header: map[string]string{messageID: "status"}})
+		})
 		ann.posts("r1", "hello")
 		ann.hears("ann: hello")
-		if skipped := strings.Count(log.String(), "skipped"); skipped != len(junk)+1 {
-			t.Errorf("the log names %d messages, want %d", skipped, len(junk)+1)
+		if skipped := strings.Count(log.String(), "skipped"); skipped != len(junk)+2 {
+			t.Errorf("the log names %d messages, want %d", skipped, len(junk)+2)
 		}
 	})
 }
