@@ -149,7 +149,7 @@ func (l *lab) sample() ([]byte, error) {
 // sample is what the lab shows of the stream and of the other machines.
 func (s *Stream) sample(nodes []node) map[string]any {
 	lost := time.Since(*s.current.Load()).Milliseconds()
-	if lost < 2*askLeader.Milliseconds() {
+	if lost < 3*askLeader.Milliseconds() { // current is the time of the leader's answer before the last one
 		lost = 0
 	}
 	machines := []map[string]any{}

@@ -138,14 +138,22 @@ type session struct {
 	others   <-chan natsMessage // who is in the room on other machines
 	met      map[string]bool    // the ids of machines that have told something
 	received uint64             // messages of the feed
-	pending  int                // messages in the stream after the last one received
+	pending  int                // messages in the stream after the last one received, as the feed says
+	reached  uint64             // where in the stream the feed is, by its last sign of life
+	goal     position           // where the stream ended, by its leader's answer before the last one: the feed must be there by now
+	end      position           // the same by its last answer
 	alive    time.Time          // when the feed last sent something
 	asked    time.Time          // when the leader was last asked
-	open     time.Time          // when it was first asked without an answer; zero if there is no such question
-	led      time.Time          // when it last answered
+	open     time.Time          // since when no answer of the leader has found everything here; zero if the last one has
 	window   map[int]bool       // the messages of the batch that are being appended
 	sent     time.Time          // when the window was sent
 	refused  bool               // one message of the window was not appended
+}
+
+// position is a sequence number of the stream, and the time when it was the last one.
+type position struct {
+	number uint64
+	at     time.Time
 }
 
 func (s *Stream) session(ctx context.Context, c *natsConn, hub *Hub) error {
@@ -200,6 +208,8 @@ func (s *session) findStream(ctx context.Context) error {
 		return permanentError{fmt.Errorf("another stream %s has replaced the one that %s is a copy of: begin with another file", s.name, s.store.path)}
 	}
 	s.created = info.Created
+	s.goal = position{info.State.Last, time.Now()}
+	s.end = s.goal
 	if err := s.compare(ctx, info.State.First, info.State.Last); err != nil {
 		return err
 	}
@@ -247,8 +257,9 @@ func (s *session) compare(ctx context.Context, first, last uint64) error {
 		if s.applied > last && s.caughtUp.Load() {
 			return fmt.Errorf("the stream %s has fewer messages here than this machine: perhaps a leader that is cut off", s.name)
 		}
+		other := permanentError{fmt.Errorf("the messages in %s are not those of the stream %s, or some are missing: begin with another file", s.store.path, s.name)}
 		if s.applied > last || first > s.applied+1 {
-			break
+			return other
 		}
 		ref, err := s.refOf(ctx, s.conn, uint64(number))
 		if missing, is := errors.AsType[*apiError](err); is && missing.Number == messageNotFound {
@@ -257,12 +268,12 @@ func (s *session) compare(ctx context.Context, first, last uint64) error {
 		if err != nil {
 			return fmt.Errorf("compare with the stream %s: %w", s.name, err)
 		}
-		if ref == m.Ref {
-			return nil
+		if ref != m.Ref {
+			return other
 		}
-		break
+		return nil
 	}
-	return permanentError{fmt.Errorf("the messages in %s are not those of the stream %s, or some are missing: begin with another file", s.store.path, s.name)}
+	return nil // all of them are deleted
 }
 
 // refOf returns the ref of the message with this sequence number.
@@ -315,9 +326,8 @@ func (s *session) follow(ctx context.Context) (err error) {
 		return err
 	}
 	s.pending, s.alive = consumer.Pending, time.Now()
-	s.asked, s.led = s.alive, s.alive // findStream has asked
-	s.behind.Set(int64(s.pending))
-	slog.Info("following the stream", "stream", s.name, "sequence", s.applied, "behind", s.pending)
+	s.asked = s.alive // findStream has asked
+	slog.Info("following the stream", "stream", s.name, "sequence", s.applied, "behind", s.missing())
 	return nil
 }
 
@@ -330,7 +340,7 @@ func (s *session) run(ctx context.Context) error {
 			return err
 		}
 		batches := s.hub.batches
-		if s.batch != nil || s.pending > 0 {
+		if s.batch != nil || s.pending > 0 || !s.caughtUp.Load() {
 			batches = nil
 		}
 		var err error
@@ -387,7 +397,7 @@ func (s *session) check(now time.Time) error {
 	return nil
 }
 
-// checkLeader asks the leader of the stream for a sign of life. Those of the feed are not enough:
+// checkLeader asks the leader of the stream for a sign of life, and where the stream ends. Those of the feed are not enough:
 // they come from one server, which may be cut off from the leader together with this machine. Such
 // a server hears of no new message, and reports that all is quiet.
 //
@@ -398,6 +408,9 @@ func (s *session) checkLeader(now time.Time) error {
 		s.open = time.Time{}
 	}
 	if !s.open.IsZero() && now.Sub(s.open) > leaderSilence {
+		if missing := s.missing(); missing > 0 {
+			return fmt.Errorf("the leader of the stream has %d messages that do not come", missing)
+		}
 		return errors.New("the leader of the stream does not answer")
 	}
 	if now.Sub(s.asked) < askLeader {
@@ -410,15 +423,29 @@ func (s *session) checkLeader(now time.Time) error {
 	return s.conn.publish(natsMessage{subject: "$JS.API.STREAM.INFO." + s.name, reply: s.conn.inbox + ".leader"})
 }
 
-// hearLeader takes an answer to checkLeader. Only that of a leader counts.
+// hearLeader takes an answer to checkLeader. Only that of a leader counts, and only if this machine
+// has what the leader had at the answer before: the feed may come from a server that is alive and
+// lacks the newest messages.
 func (s *session) hearLeader(m natsMessage) {
 	var answer struct {
 		Error *apiError `json:"error"`
 		streamInfo
 	}
 	if json.Unmarshal(m.data, &answer) == nil && answer.Error == nil && answer.hasLeader() {
-		s.led, s.open = time.Now(), time.Time{}
+		s.goal, s.end = s.end, position{answer.State.Last, time.Now()}
+		if s.missing() == 0 {
+			s.open = time.Time{}
+			if !s.refused {
+				s.failure.Store(nil) // what went wrong is over
+			}
+		}
 	}
+}
+
+// missing returns how many messages have not come yet. Deleted ones count until the feed's next
+// sign of life.
+func (s *session) missing() int {
+	return max(s.pending, int(s.goal.number)-int(max(s.applied, s.reached)), 0)
 }
 
 // appendNext sends the next messages of the batch, at most appendWindow, among them those that
@@ -521,7 +548,6 @@ func (s *session) parse(m natsMessage) (message Message, sequence uint64, err er
 		return message, 0, fmt.Errorf("the feed has a gap: message %d comes after %d", number, s.received)
 	}
 	s.received, s.pending = number, pending
-	s.behind.Set(int64(pending))
 	err = json.Unmarshal(m.data, &message)
 	message.ID, message.Ref = s.id(sequence), m.header[messageID]
 	if err != nil || !isOurs(message) {
@@ -548,8 +574,8 @@ func (s *session) answerSign(m natsMessage) error {
 	if reply := cmp.Or(m.reply, m.header["Nats-Consumer-Stalled"]); reply != "" {
 		return s.conn.publish(natsMessage{subject: reply})
 	}
-	s.pending = 0 // the feed is idle, so somebody has deleted what it still had to send
-	s.behind.Set(0)
+	s.pending = 0 // the feed is idle: somebody has deleted what it still had to send, or its server lacks it
+	s.reached, _ = strconv.ParseUint(m.header["Nats-Last-Stream"], 10, 63)
 	return nil
 }
 
@@ -571,20 +597,21 @@ func (s *session) apply(ctx context.Context, batch []Message, last uint64) error
 	}
 	if time.Since(s.progress) > tellProgress {
 		s.progress = time.Now()
-		slog.Info("catching up with the stream", "stream", s.name, "behind", s.pending)
+		slog.Info("catching up with the stream", "stream", s.name, "behind", s.missing())
 	}
 	return nil
 }
 
-// settle does what has waited until the replica has all of the stream. The first time, the room opens.
-// Later, the hub learns that its batch is done. It has published the new messages already; the
-// others are repeats, and their senders get the older message.
+// settle does what has waited for messages of the feed. When the replica has all of the stream for the
+// first time, the room opens. When it has the hub's batch, the hub learns that. It has published the
+// new messages already; the others are repeats, and their senders get the older message.
 func (s *session) settle(ctx context.Context) error {
-	if s.pending > 0 {
-		return nil
+	missing := s.missing()
+	s.behind.Set(int64(missing))
+	if missing == 0 {
+		s.current.Store(new(s.goal.at)) // not the present time: since then, the feed may be quiet only because nothing reaches it
 	}
-	s.current.Store(new(s.led)) // not the present time: since led, the feed may be quiet only because nothing reaches it
-	if !s.caughtUp.Load() {
+	if missing == 0 && !s.caughtUp.Load() {
 		history, err := s.store.History()
 		if err != nil {
 			return err
@@ -594,7 +621,7 @@ func (s *session) settle(ctx context.Context) error {
 		}
 		s.caughtUp.Store(true)
 	}
-	if s.batch == nil || slices.Min(s.appended) == 0 || slices.Max(s.appended) > s.applied {
+	if s.pending > 0 || s.batch == nil || slices.Min(s.appended) == 0 || slices.Max(s.appended) > s.applied {
 		return nil
 	}
 	saved, err := s.store.withRefsOf(ctx, s.batch)

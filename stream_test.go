@@ -35,7 +35,8 @@ type fakeStream struct {
 	cutOff   bool                              // from the other servers: it knows an old state of the stream, and no leader
 	held     []func()                          // what feeds should send; nil if they are not held
 	ahead    int                               // the feed says that so many more messages are coming
-	deleted  int                               // the sequence number of a message that is no longer there
+	lags     bool                              // the server of the feeds lacks what comes, and does not know it
+	deleted  map[int]bool                      // the sequence numbers of messages that are no longer there
 	subjects string                            // of the stream, as JSON; "" means those of the chat
 	lost     int                               // feeds leave out the message with this number
 	attempts []string                          // the reply subjects of messages to append
@@ -52,6 +53,7 @@ type fakeConn struct {
 	subscriptions map[string]string // sid by subject
 	feed          string            // the subject of the feed; "" means none yet
 	start         int               // index of its first message
+	position      int               // the sequence number that it has reached
 	feeding       bool              // the client has subscribed to it
 	sent          uint64            // messages of the feed
 	replies       []string          // subjects to which the client has published without a payload
@@ -148,7 +150,8 @@ func (c *fakeConn) beat(ended chan struct{}) {
 		}
 		c.mu.Lock()
 		if c.feeding && !c.mute && c.held == nil {
-			c.sends(natsMessage{subject: c.feed, status: "100 Idle Heartbeat", header: map[string]string{"Nats-Last-Consumer": fmt.Sprint(c.sent)}})
+			c.sends(natsMessage{subject: c.feed, status: "100 Idle Heartbeat", header: map[string]string{
+				"Nats-Last-Consumer": fmt.Sprint(c.sent), "Nats-Last-Stream": fmt.Sprint(c.position)}})
 		}
 		c.mu.Unlock()
 	}
@@ -223,10 +226,10 @@ func (c *fakeConn) serves(request string, m natsMessage) string {
 		c.exists = true
 		fallthrough
 	case request == "STREAM.INFO.chat" && (c.exists || c.subjects != ""):
-		return fmt.Sprintf(`{"config":{"subjects":[%s]},"created":%q,"state":{"first_seq":1,"last_seq":%d}}`, cmp.Or(c.subjects, `"chat.>"`), c.created.Format(time.RFC3339Nano), len(c.messages))
+		return fmt.Sprintf(`{"config":{"subjects":[%s]},"created":%q,"state":{"first_seq":%d,"last_seq":%d}}`, cmp.Or(c.subjects, `"chat.>"`), c.created.Format(time.RFC3339Nano), c.first(), len(c.messages))
 	case request == "STREAM.INFO.chat":
 		return `{"error":{"code":404,"err_code":10059,"description":"stream not found"}}`
-	case request == "STREAM.MSG.GET.chat" && body.Sequence == c.deleted:
+	case request == "STREAM.MSG.GET.chat" && c.deleted[body.Sequence]:
 		return `{"error":{"code":404,"err_code":10037,"description":"no message found"}}`
 	case request == "STREAM.MSG.GET.chat" && body.Sequence <= len(c.messages):
 		header, _ := json.Marshal([]byte("NATS/1.0\r\nNats-Msg-Id: " + c.messages[body.Sequence-1].header[messageID] + "\r\n\r\n"))
@@ -237,7 +240,11 @@ func (c *fakeConn) serves(request string, m natsMessage) string {
 			body.Config.Start = len(c.messages) + 1
 		}
 		c.start = min(len(c.messages), body.Config.Start-1)
+		c.position = c.start
 		c.beginsFeed()
+		if c.lags {
+			return `{"num_pending":0}`
+		}
 		return fmt.Sprintf(`{"num_pending":%d}`, len(c.messages)-c.start+c.ahead)
 	}
 	return `{"error":{"code":400,"err_code":1,"description":"no"}}`
@@ -268,6 +275,15 @@ func (f *fakeStream) appends(m natsMessage) string {
 	return fmt.Sprintf(`{"stream":"chat","seq":%d,"duplicate":%t}`, i+1, duplicate)
 }
 
+// first returns the sequence number of the first message that is there.
+func (f *fakeStream) first() int {
+	first := 1
+	for f.deleted[first] {
+		first++
+	}
+	return first
+}
+
 // forgotten reports whether the time is over in which the stream knows the ref.
 func (m natsMessage) forgotten() bool { return m.header["forgotten"] != "" }
 
@@ -292,7 +308,11 @@ func (c *fakeConn) beginsFeed() {
 
 // feeds sends message i to a client that follows the stream.
 func (c *fakeConn) feeds(i int) {
-	if !c.feeding {
+	if !c.feeding || c.lags {
+		return
+	}
+	c.position = i + 1
+	if c.deleted[i+1] {
 		return
 	}
 	c.sent++
@@ -829,15 +849,18 @@ func TestJunkInTheStreamIsSkipped(t *testing.T) {
 	})
 }
 
-// Nothing happens for a minute, and the server does not take that for a failure.
+// Nothing happens for a minute. Neither the server nor its lab takes that for a failure.
 func TestQuietStreamIsNotLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newFakeStream(t)
 		server := fake.start(t)
-		for range 60 {
-			time.Sleep(time.Second)
+		for range 600 {
+			time.Sleep(100 * time.Millisecond)
 			if err := server.hub.health(); err != nil || fake.dials != 1 {
 				t.Fatalf("the health is %v after %d connections", err, fake.dials)
+			}
+			if lost := server.sample().Stream.Lost; lost != 0 {
+				t.Fatalf("the lab shows a machine that has lost the stream for %d ms", lost)
 			}
 		}
 	})
@@ -1000,11 +1023,64 @@ func TestReplicaMayHaveWhatTheStreamHasDeleted(t *testing.T) {
 			ann.hears(fmt.Sprint("ann: ", n))
 		}
 		server.stop()
-		fake.deleted = 3
-		bob := fake.startOn(t, path).join("bob")
+		fake.deleted = map[int]bool{3: true}
+		server = fake.startOn(t, path)
+		bob := server.join("bob")
 		bob.hears("ann: 0", "ann: 1", "ann: 2")
 		bob.posts("r3", "news")
 		bob.hears("bob: news")
+		server.stop()
+		fake.deleted = map[int]bool{1: true, 2: true, 3: true, 4: true} // all of them: by an age limit, or by hand
+		eve := fake.startOn(t, path).join("eve")
+		eve.hears("ann: 0", "ann: 1", "ann: 2", "bob: news")
+		eve.posts("r4", "hello")
+		eve.hears("eve: hello")
+		fake.change(func() { fake.deleted = map[int]bool{5: true} })
+		newMachine := fake.start(t)
+		time.Sleep(2 * time.Second) // the next sign of life tells that nothing comes any more
+		newMachine.join("cy").hears("ann: 0", "ann: 1", "ann: 2", "bob: news")
+	})
+}
+
+// The feed comes from a NATS server that is alive, but lacks what the leader has: it has just
+// returned, or its disk is full. Nobody here says anything that would have to come back.
+func TestFeedThatLagsBehindIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		fake := newFakeStream(t)
+		server := fake.start(t)
+		ann := server.join("ann")
+		news := func(ref string) {
+			fake.appends(natsMessage{header: map[string]string{messageID: ref}, data: encode(Message{Kind: "chat", Name: "bob", Text: ref, At: time.Now().UTC()})})
+		}
+		fake.change(func() {
+			fake.lags = true
+			news("one")
+		})
+		time.Sleep(streamLost + 2*time.Second)
+		if err := server.hub.health(); err == nil || !strings.Contains(err.Error(), "behind the stream") {
+			t.Errorf("the health is %v", err)
+		}
+		other := fake.start(t)
+		if status := other.handshake("http://chat.localhost"); status != 503 {
+			t.Errorf("on a machine that starts, the handshake has the status %d, want 503", status)
+		}
+		fake.change(func() {
+			if fake.dials < 3 {
+				t.Error("the server did not connect again")
+			}
+			fake.lags = false // for the next feeds: there is a better server
+		})
+		ann.hears("bob: one")
+		time.Sleep(leaderSilence + natsWait)
+		fake.change(func() { news("two") })
+		ann.hears("bob: two")
+		other.join("cy").hears("bob: one", "bob: two")
+		for _, s := range []*testServer{server, other} {
+			if err := s.hub.health(); err != nil {
+				t.Error(err)
+			}
+		}
 	})
 }
 
