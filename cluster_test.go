@@ -4,9 +4,11 @@ package main
 
 import (
 	"database/sql"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"net"
@@ -546,6 +548,10 @@ func TestOlderMessagesMoveIntoTheStream(t *testing.T) {
 	c.natsImport = other.path
 	if err := run(t.Context(), c); err == nil || !strings.Contains(err.Error(), "other messages") {
 		t.Errorf("into a stream that is used: %v", err)
+	}
+	c.natsImport = filepath.Join(t.TempDir(), "typo.db")
+	if err := run(t.Context(), c); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of a file that is not there: %v", err)
 	}
 	empty := openStore(t, filepath.Join(t.TempDir(), "empty.db"))
 	c.natsImport = empty.path

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 )
 
@@ -15,6 +16,9 @@ import (
 // is lost, before the machines start. Message n of the database becomes message n of the stream.
 // So an import that was interrupted can go on, and a stream that people use already is an error.
 func importMessages(ctx context.Context, c *config) error {
+	if _, err := os.Stat(c.natsImport); err != nil { // OpenStore would make a new file
+		return err
+	}
 	old, err := OpenStore(c.natsImport)
 	if err != nil {
 		return err
@@ -48,8 +52,12 @@ func importMessages(ctx context.Context, c *config) error {
 		if number < there {
 			skip := min(there-number, uint64(len(batch)))
 			number += skip
-			if ref, err := s.refOf(ctx, conn, number); err != nil || ref != importRef(batch[skip-1]) {
-				return errors.Join(err, fmt.Errorf("the stream %s has other messages", s.name))
+			ref, err := s.refOf(ctx, conn, number)
+			if err != nil {
+				return fmt.Errorf("compare with the stream %s: %w", s.name, err)
+			}
+			if ref != importRef(batch[skip-1]) {
+				return fmt.Errorf("the stream %s has other messages", s.name)
 			}
 			batch = batch[skip:]
 		}

@@ -271,6 +271,15 @@ func (s *Store) streamCreated(ctx context.Context) (time.Time, error) {
 	return time.Unix(0, created), nil
 }
 
+// hasImported reports whether the database has the message that an import gives this ref, under an
+// id of at most last.
+func (s *Store) hasImported(ctx context.Context, ref string, last int64) (bool, error) {
+	const count = "SELECT count(*) FROM messages WHERE id <= ? AND coalesce(ref, 'import:' || id) = ?"
+	var found int
+	err := s.reading.QueryRowContext(ctx, count, last, ref).Scan(&found)
+	return found > 0, err
+}
+
 // setStreamCreated notes in the database that it is a copy of the stream with this creation time.
 func (s *Store) setStreamCreated(ctx context.Context, created time.Time) error {
 	const table = "CREATE TABLE IF NOT EXISTS stream (created INTEGER NOT NULL) STRICT; INSERT INTO stream VALUES (?)" // nanoseconds since 1970

@@ -214,9 +214,29 @@ func (s *session) findStream(ctx context.Context) error {
 		return err
 	}
 	if created.IsZero() {
+		if err := s.checkSource(ctx, info.State.First, info.State.Last); err != nil {
+			return err
+		}
 		return s.store.setStreamCreated(ctx, info.Created)
 	}
 	return nil
+}
+
+// checkSource returns an error if the stream begins with an import of this very database, which
+// has the same messages under other ids.
+func (s *session) checkSource(ctx context.Context, first, last uint64) error {
+	if last == 0 || first > last {
+		return nil // the stream is empty: it is new, or all is deleted
+	}
+	ref, err := s.refOf(ctx, s.conn, first)
+	if err != nil {
+		return fmt.Errorf("compare with the stream %s: %w", s.name, err)
+	}
+	imported, err := s.store.hasImported(ctx, ref, s.id(0))
+	if imported {
+		return permanentError{fmt.Errorf("the stream %s has the messages of %s already, under other ids: begin with another file", s.name, s.store.path)}
+	}
+	return err
 }
 
 // makeStream finds the stream. If there is none, and create is true, it makes one. (When a stream

@@ -275,8 +275,11 @@ func (f *fakeStream) appends(m natsMessage) string {
 	return fmt.Sprintf(`{"stream":"chat","seq":%d,"duplicate":%t}`, i+1, duplicate)
 }
 
-// first returns the sequence number of the first message that is there.
+// first returns the sequence number of the first message that is there, or that will be.
 func (f *fakeStream) first() int {
+	if len(f.messages) == 0 {
+		return 0 // as the real one says of a new stream
+	}
 	first := 1
 	for f.deleted[first] {
 		first++
@@ -1141,6 +1144,34 @@ func TestOlderDatabaseKeepsItsMessages(t *testing.T) {
 		ann.says("after")
 		ann.hears("ann: before", "ann: after")
 	})
+}
+
+// An import has begun the stream with an older database, and then a machine starts with that one.
+func TestDatabaseThatWasImportedIsNoReplica(t *testing.T) {
+	for name, ref := range map[string]string{"with a ref": "r1", "from before milestone 10": ""} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				captureLog(t)
+				old := openStore(t, filepath.Join(t.TempDir(), "old.db"))
+				saved := old.saveTexts(t, "one")
+				if _, err := old.db.Exec("UPDATE messages SET ref = nullif(?, '')", ref); err != nil {
+					t.Fatal(err)
+				}
+				saved[0].Ref = ref
+				time.Sleep(time.Second)
+				fake := newFakeStream(t) // made after the message
+				fake.exists = true
+				fake.appends(natsMessage{header: map[string]string{messageID: importRef(saved[0])}, data: encode(saved[0])})
+				hub := NewHub(old, nil)
+				stream := fake.follow(hub)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				if err := stream.Run(ctx, hub); err == nil || !strings.Contains(err.Error(), "already") {
+					t.Errorf("the error is %v", err)
+				}
+			})
+		})
+	}
 }
 
 // The replica has messages that are not in the stream, or that are others there.
