@@ -35,6 +35,7 @@ const (
 	natsSilence = 5 * time.Second // a server that sends nothing for so long, not even a PONG, is gone
 	natsWait    = 2 * time.Second // for a connection, a write, or the answer to a request
 	natsRetry   = 2 * time.Second // between two attempts to connect, at most
+	natsTell    = time.Minute     // between two lines in the log while none succeeds
 )
 
 // natsMessage is a message from a server, or for one.
@@ -349,6 +350,7 @@ func (c *natsConn) close() {
 // keepConnected connects and calls use; when use returns, it begins anew. It returns when ctx
 // ends, or with an error of use that is a permanentError.
 func keepConnected(ctx context.Context, dial func(context.Context) (*natsConn, error), use func(*natsConn) error) error {
+	var told time.Time
 	for attempt := 0; ; attempt++ {
 		began := time.Now()
 		conn, err := dial(ctx)
@@ -365,8 +367,9 @@ func keepConnected(ctx context.Context, dial func(context.Context) (*natsConn, e
 		if time.Since(began) > natsSilence {
 			attempt = 0
 		}
-		if attempt == 0 {
+		if attempt == 0 || time.Since(told) > natsTell { // the reason may be another one by now
 			slog.Warn("disconnected from NATS; trying again", "error", err)
+			told = time.Now()
 		}
 		pause := min(natsRetry, 50*time.Millisecond<<min(attempt, 10))
 		select {

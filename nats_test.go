@@ -455,3 +455,26 @@ func TestRealNATSServerIsUnderstood(t *testing.T) {
 		t.Errorf("a request that nobody answers: %v", err)
 	}
 }
+
+// An outage goes on for another reason than it began. Whoever reads the log wants to know that one.
+func TestReasonOfALongOutageIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*natsTell)
+		defer cancel()
+		start := time.Now()
+		dial := func(context.Context) (*natsConn, error) {
+			if time.Since(start) < natsTell/2 {
+				return nil, errors.New("nobody is there")
+			}
+			return nil, errors.New("no leader")
+		}
+		if err := keepConnected(ctx, dial, nil); err != nil {
+			t.Error(err)
+		}
+		first, later := strings.Count(log.String(), "nobody is there"), strings.Count(log.String(), "no leader")
+		if first != 1 || later < 3 || later > 5 {
+			t.Errorf("the log has the first reason %d times, want once, and the other one %d times, want once a minute", first, later)
+		}
+	})
+}
