@@ -165,7 +165,8 @@ func invisible(r rune) bool {
 
 // plain returns the part of a name that a person can see, in plain letters. Unicode
 // has the Latin letters again in full width (ｓ), and 13 times more for mathematics
-// (𝐬, 𝑠, 𝒔, …). Letters of other alphabets that look like Latin ones stay what they
+// (𝐬, 𝑠, 𝒔, …), where some have a place of their own (ℯ): of these, plain knows those of
+// the server's name. Letters of other alphabets that look like Latin ones stay what they
 // are: the table for them would be longer than this program.
 func plain(name string) string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -177,6 +178,10 @@ func plain(name string) string {
 			return r - '！' + '!'
 		case '𝐀' <= r && r <= '𝚣':
 			return rune(letters[int(r-'𝐀')%len(letters)])
+		case strings.ContainsRune("ℯℰⅇ", r):
+			return 'e'
+		case strings.ContainsRune("ℛℜℝ", r):
+			return 'r'
 		}
 		return r
 	}, name)

@@ -159,7 +159,7 @@ func FuzzParse(f *testing.F) {
 // On the screen, each of these names looks like "server".
 func TestNamesThatLookLikeServerAreRefused(t *testing.T) {
 	for _, name := range []string{"Server", "server\ufe0f", "ser\u034fver", "server\u3164", "\u2800server", "ser ver", "server\U000E0100",
-		"ＳｅＲＶＥＲ", "ｓerver", "𝐬𝐞𝐫𝐯𝐞𝐫", "𝖘𝖊𝖗𝖛𝖊𝖗", "𝚂𝙴𝚁𝚅𝙴𝚁", "ｓ\u115fｅｒｖｅｒ"} {
+		"ＳｅＲＶＥＲ", "ｓerver", "𝐬𝐞𝐫𝐯𝐞𝐫", "𝖘𝖊𝖗𝖛𝖊𝖗", "𝚂𝙴𝚁𝚅𝙴𝚁", "ｓ\u115fｅｒｖｅｒ", "𝕊𝔼ℝ𝕍𝔼ℝ", "𝔖𝔈ℜ𝔙𝔈ℜ", "𝒮ℰℛ𝒱ℰℛ", "𝓈ℯ𝓇𝓋ℯ𝓇"} {
 		if _, err := checkName(name); err == nil || !strings.Contains(err.Error(), "the server's own") {
 			t.Errorf("the name %+q: error %v, want it refused as the server's own", name, err)
 		}
