@@ -106,6 +106,11 @@ func OpenStore(path string) (*Store, error) {
 // all of it, or nothing. Version 0 means that the file is new, or that an older
 // program made it, which did not set this number yet.
 func (s *Store) migrate() error {
+	var current int
+	err := s.db.QueryRow("PRAGMA user_version").Scan(&current)
+	if err != nil || current == schemaVersion { // then a program that holds the lock does not matter
+		return err
+	}
 	tx, err := s.db.Begin()
 	if err != nil {
 		return err
@@ -118,7 +123,7 @@ func (s *Store) migrate() error {
 	if version > schemaVersion {
 		return fmt.Errorf("a newer program has used it: its schema has version %d, and this program knows %d", version, schemaVersion)
 	}
-	if version == schemaVersion {
+	if version == schemaVersion { // another program has done it meanwhile
 		return nil
 	}
 	if _, err := tx.Exec(schema); err != nil {

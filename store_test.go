@@ -481,6 +481,19 @@ func TestLockedDatabaseLosesNothing(t *testing.T) {
 	})
 }
 
+// A program that starts while another one deletes old messages lets people read, at least.
+func TestLockedDatabaseCanBeOpened(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chat.db")
+	openStore(t, path).Close()
+	unlock := lockDatabase(t, path)
+	defer unlock()
+	store, err := OpenStore(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.Close()
+}
+
 // lockDatabase does what another process can do: it begins to write, and does not end.
 func lockDatabase(t *testing.T, path string) (unlock func()) {
 	t.Helper()
