@@ -42,8 +42,8 @@ func (a *Announcer) Run(ctx context.Context, hub *Hub) {
 		}
 		turn, ref := a.turn, ""
 		if a.shared {
-			turn = int(now.Unix() / max(1, int64(a.every.Seconds())))
-			ref = fmt.Sprint("announcement:", turn)
+			turn = int(now.UnixNano() / int64(a.every))
+			ref = fmt.Sprintf("announcement:%v:%d", a.every, turn) // the interval is in it: with another one, a turn could have the number of an old turn
 		}
 		text := texts[turn%len(texts)]
 		a.turn++
