@@ -20,6 +20,7 @@ import (
 const (
 	sendQueue = 256         // frames that may wait for a client that reads more slowly than the room talks
 	closeWait = time.Second // for the browser to answer our close frame
+	drainMost = 1 << 20     // bytes of payload that we drop while we wait for that
 
 	nameWait  = 10 * time.Second // for the browser to send a name
 	errorWait = time.Second      // between two errors to one client, if they have no ref
@@ -331,6 +332,8 @@ func (c *Client) writePump() {
 // would reset the connection, and the browser could lose our last frames. (If a read
 // deadline stopped us inside the header of a frame, drain mistakes the rest of that header
 // for a new one and may stop too early. Then the browser may still lose our last frames.)
+// Whoever floods is slowed, as in nextFrame. (The read deadline does not stop us while frames are in
+// the buffer.)
 func (c *Client) drain() {
 	deadline := time.Now().Add(closeWait)
 	if c.endBy.Before(deadline) {
@@ -339,8 +342,12 @@ func (c *Client) drain() {
 	c.ws.SetReadDeadline(deadline)
 	frame := c.frame // first what is left of the last frame
 	var err error
-	for err == nil && frame.PayloadType() != websocket.CloseFrame {
-		io.Copy(io.Discard, frame)
+	for rest := int64(drainMost); err == nil && rest > 0 && time.Now().Before(deadline) && frame.PayloadType() != websocket.CloseFrame; {
+		n, _ := io.CopyN(io.Discard, frame, rest)
+		rest -= n
+		if !c.limiter.allow(time.Now()) {
+			time.Sleep(floodWait)
+		}
 		frame, err = c.ws.NewFrameReader()
 	}
 }

@@ -245,15 +245,29 @@ func TestHugeHeadersFillNeitherMemoryNorLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := captureLog(t)
 		server := startServer(t)
-		if status := server.handshake("http://" + strings.Repeat("x", 10_000)); status != http.StatusForbidden {
+		if status := server.handshake("http://" + strings.Repeat("x", 6000)); status != http.StatusForbidden {
 			t.Errorf("a long Origin is answered with %d, want 403", status)
 		}
 		if n := len(log.String()); n > 1000 {
 			t.Errorf("a long Origin makes a log of %d bytes, want at most 1000:\n%.300s…", n, log)
 		}
 		log.contains(t, "msg=refused")
-		if most := newServer(nil).MaxHeaderBytes; most <= 0 || most > 16<<10 { // 0 means a megabyte
-			t.Errorf("the server takes headers of %d bytes, want at most 16 KB", most)
+		if most := newServer(nil).MaxHeaderBytes; most <= 0 || most > 4<<10 { // 0 means a megabyte
+			t.Errorf("the server takes headers of %d bytes, want at most 4 KB", most)
+		}
+	})
+}
+
+// A WebSocket is open for hours. Nobody needs the headers of its handshake any more.
+func TestConnectionDoesNotKeepItsRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := startServer(t)
+		server.join("ann")
+		synctest.Wait()
+		for client := range server.hub.clients {
+			if r, c := client.ws.Request(), client.ws.Config(); r.Header != nil || r.URL != nil || c.Location != nil || r.RemoteAddr == "" {
+				t.Errorf("the connection keeps the request %+v and the configuration %+v", r, c)
+			}
 		}
 	})
 }

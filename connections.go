@@ -141,9 +141,11 @@ func clientAddress(header string, next http.Handler) http.Handler {
 	var warn sync.Once
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		addr, err := netip.ParseAddr(r.Header.Get(header))
-		if err != nil { // the platform's own health checks have no such header
+		switch {
+		case err != nil && r.URL.Path == "/healthz": // the platform's own checks have no such header
+		case err != nil:
 			warn.Do(func() { slog.Warn("a request has no address in the header", "header", header, "path", r.URL.Path) })
-		} else {
+		default:
 			r = r.WithContext(r.Context())            // a copy: a handler may not change the request that it was given
 			r.RemoteAddr = addr.WithZone("").String() // a zone may have any length
 		}
@@ -284,6 +286,13 @@ func (l *limiter) allow(now time.Time) bool {
 	}
 	l.tokens--
 	return true
+}
+
+// giveBack puts a token back that was not needed.
+func (l *limiter) giveBack() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tokens = min(l.size, l.tokens+1)
 }
 
 const (

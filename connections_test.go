@@ -185,6 +185,13 @@ func TestConnectionsFromOneAddressAreLimited(t *testing.T) {
 			t.Errorf("after the connections have ended: status %d, want %d", status, http.StatusSwitchingProtocols)
 		}
 		log.contains(t, `msg=refused why="too many from one address" peer=203.0.113.7`)
+
+		get(server.dials(), "/healthz") // a platform's own checks have no such header, and are no mistake
+		if strings.Contains(log.String(), "no address") {
+			t.Errorf("a health check makes a warning:\n%s", log)
+		}
+		get(server.dials(), "/")
+		log.contains(t, `msg="a request has no address in the header" header=Fly-Client-IP path=/`)
 	})
 }
 
@@ -231,6 +238,48 @@ func TestRateOfNewConnectionsIsLimited(t *testing.T) {
 	})
 }
 
+// A page asks why it was refused, and foreign pages try to connect: neither opens a WebSocket, so
+// neither takes from those who do.
+func TestOnlyHandshakesTakeTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the clock stands still: no token comes in
+		captureLog(t)
+		server := startLimitedServer(t)
+		for range 2 * joinBurst {
+			if status := get(server.dials(), "/ws"); status != http.StatusBadRequest {
+				t.Fatalf("the question is answered with %d, want 400", status)
+			}
+			if status := server.handshake("http://evil.example"); status != http.StatusForbidden {
+				t.Fatalf("the foreign handshake is answered with %d, want 403", status)
+			}
+		}
+		for range joinBurst {
+			if status := server.handshake("http://chat.localhost"); status != http.StatusSwitchingProtocols {
+				t.Fatalf("a handshake is answered with %d, want 101", status)
+			}
+		}
+		if status := get(server.dials(), "/ws"); status != http.StatusServiceUnavailable {
+			t.Errorf("the question is answered with %d, want 503: too many people at once", status)
+		}
+	})
+}
+
+// A platform may bill the log, or keep it on the disk of the database.
+func TestRefusalsDoNotFillTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
+		server := startServer(t)
+		for range 300 {
+			server.handshake("http://evil.example")
+		}
+		if lines := strings.Count(log.String(), "msg=refused"); lines != 100 {
+			t.Errorf("300 refusals make %d lines, want 100", lines)
+		}
+		if n := server.debugVars().Refused["not a page of this server"]; n != 300 {
+			t.Errorf("%d refusals are counted, want 300", n)
+		}
+	})
+}
+
 func TestRefusedConnectionKeepsNoPlaceOfItsAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipes := newPipeListener()
@@ -264,7 +313,7 @@ func TestHandlerReturnsAtOnce(t *testing.T) {
 		browser, conn := net.Pipe()
 		var clients sync.WaitGroup
 		handler := routes(ctx, NewHub(&Store{}, nil), &clients, &config{maxClients: 1})
-		request := httptest.NewRequest("GET", "/ws", nil)
+		request := handshakeRequest("http://chat.localhost")
 		start := time.Now()
 		handler.ServeHTTP(hijackableWriter{httptest.NewRecorder(), conn}, request)
 		if took := time.Since(start); took > 0 {
@@ -322,7 +371,7 @@ func TestConnectionThatCannotBeTakenOverLeaves(t *testing.T) {
 	handler := routes(t.Context(), NewHub(&Store{}, nil), &clients, &config{maxClients: 1})
 	for range 2 { // the second has a place only if the first has left
 		response := httptest.NewRecorder()
-		handler.ServeHTTP(response, httptest.NewRequest("GET", "/ws", nil))
+		handler.ServeHTTP(response, handshakeRequest("http://chat.localhost"))
 		if response.Code != http.StatusInternalServerError {
 			t.Errorf("status %d, want 500", response.Code)
 		}
@@ -333,7 +382,7 @@ func TestConnectionThatCannotBeTakenOverLeaves(t *testing.T) {
 func TestRefusalSaysRetryAfter(t *testing.T) {
 	full := routes(t.Context(), NewHub(&Store{}, nil), new(sync.WaitGroup), &config{maxClients: 0})
 	response := httptest.NewRecorder()
-	full.ServeHTTP(response, httptest.NewRequest("GET", "/ws", nil))
+	full.ServeHTTP(response, handshakeRequest("http://chat.localhost"))
 	if response.Code != http.StatusServiceUnavailable || response.Header().Get("Retry-After") != "1" {
 		t.Errorf("a full room answers %d with the header %v, want 503 with Retry-After", response.Code, response.Header())
 	}
@@ -552,6 +601,42 @@ func BenchmarkFlood(b *testing.B) {
 			b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "ms/median")
 			b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "ms/p99")
 			b.ReportMetric(float64(sent.Load()-before)/time.Since(begin).Seconds(), "flood/s")
+		})
+	}
+}
+
+// While the server waits for the close frame, it drops what comes. That must not cost more than
+// what a flood costs before.
+func TestFloodAfterTheEndIsSlowed(t *testing.T) {
+	for name, flood := range map[string][]byte{
+		"frames":      frame(fin|text, "x"),
+		"a giant one": make([]byte, 64<<10), // the rest of the frame that is too big
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				conn := startLimitedServer(t).dials()
+				openWebSocket(conn)
+				go io.Copy(io.Discard, conn)
+				if name == "frames" {
+					conn.Write(frame(fin|text|0x40, "x")) // a reserved bit
+				} else {
+					conn.Write([]byte{fin | text, 0x80 | 127, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}) // four gigabytes
+				}
+				taken := 0
+				for {
+					n, err := conn.Write(flood)
+					if taken += n; err != nil || taken > 10*drainMost {
+						break
+					}
+				}
+				most := 2 * drainMost
+				if name == "frames" {
+					most = len(flood) * (burst + int(closeWait/floodWait) + readBuffer)
+				}
+				if taken > most {
+					t.Errorf("the server has read %d bytes, want at most %d", taken, most)
+				}
+			})
 		})
 	}
 }

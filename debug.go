@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 )
 
 // stats counts what happens in the room, and which connections are refused. It
@@ -24,12 +25,15 @@ type stats struct {
 	longestQueue expvar.Int // frames in the fullest queue of a client, at the last delivery
 	ended        expvar.Map // connections that have ended, by reason
 	refused      expvar.Map // connections that were refused, by reason
+	logged       limiter    // how many of the refused may be in the log: strangers could fill the disk with it
 }
 
-// refuse logs and counts a refused connection.
+// refuse counts a refused connection, and logs it unless there are many.
 func (s *stats) refuse(r *http.Request, reason string) {
-	slog.Warn("refused", "why", reason, "peer", r.RemoteAddr, "origin", shorten(r.Header.Get("Origin")))
 	s.refused.Add(reason, 1)
+	if s.logged.allow(time.Now()) {
+		slog.Warn("refused", "why", reason, "peer", r.RemoteAddr, "origin", shorten(r.Header.Get("Origin")))
+	}
 }
 
 // shorten cuts what a stranger sent, so that strangers cannot fill the log.

@@ -140,6 +140,7 @@ func NewHub(store *Store, history []Message) *Hub {
 		batches:    make(chan []Message, 1),
 		appended:   make(chan appended, 1),
 		open:       make(chan struct{}),
+		stats:      stats{logged: limiter{rate: 10, size: 100}},
 	}
 	hub.here.Store(&presence{Kind: "here"})
 	hub.begin(history)

@@ -335,17 +335,7 @@ func TestOnlyPagesOfThisServerMayConnect(t *testing.T) {
 func (s *testServer) handshake(origin string, headers ...string) int {
 	s.t.Helper()
 	conn := s.dials()
-	request, err := http.NewRequest("GET", "http://chat.localhost/ws", nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	request.Header.Set("Connection", "Upgrade")
-	request.Header.Set("Upgrade", "websocket")
-	request.Header.Set("Sec-WebSocket-Version", "13")
-	request.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==") // RFC 6455, section 1.3
-	if origin != "" {
-		request.Header.Set("Origin", origin)
-	}
+	request := handshakeRequest(origin)
 	for pair := range slices.Chunk(headers, 2) {
 		request.Header.Set(pair[0], pair[1])
 	}
@@ -357,6 +347,19 @@ func (s *testServer) handshake(origin string, headers ...string) int {
 		s.t.Fatal(err)
 	}
 	return response.StatusCode
+}
+
+// handshakeRequest is a browser's request for a WebSocket.
+func handshakeRequest(origin string) *http.Request {
+	request := httptest.NewRequest("GET", "http://chat.localhost/ws", nil)
+	request.Header.Set("Connection", "Upgrade")
+	request.Header.Set("Upgrade", "websocket")
+	request.Header.Set("Sec-WebSocket-Version", "13")
+	request.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==") // RFC 6455, section 1.3
+	if origin != "" {
+		request.Header.Set("Origin", origin)
+	}
+	return request
 }
 
 func TestOnlyPagesOfThisServerMayReadTheHistory(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"embed"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -48,15 +47,27 @@ func routes(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) h
 	return mux
 }
 
-// serveWebSocket answers GET /ws: it starts a goroutine for each client that the door
-// lets in, and returns.
+// serveWebSocket answers GET /ws: it refuses foreign pages, starts a goroutine for each client
+// that the door lets in, and returns. To a plain request it says why the door is closed.
 func serveWebSocket(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *config) http.HandlerFunc {
 	d := newDoor(hub.open, c)
 	return func(w http.ResponseWriter, r *http.Request) {
+		question := !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") // a page whose WebSocket was refused asks for the reason
+		if !question && !sameOrigin(r) {
+			hub.stats.refuse(r, "not a page of this server")
+			http.Error(w, "only pages of this server may connect", http.StatusForbidden)
+			return
+		}
 		if no := d.enter(r.RemoteAddr); no != nil {
 			hub.stats.refuse(r, no.reason)
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, no.text, no.status)
+			return
+		}
+		if question {
+			d.leave(r.RemoteAddr)
+			d.joins.giveBack()
+			http.Error(w, "this address is for WebSockets", http.StatusBadRequest)
 			return
 		}
 		clients.Add(1) // before takeOver: Shutdown tracks the connection until then, this WaitGroup afterwards
@@ -73,10 +84,12 @@ func serveWebSocket(ctx context.Context, hub *Hub, clients *sync.WaitGroup, c *c
 		}
 		go func() { // net/http would recover from a panic; here, as in the hub, a panic ends the program
 			defer leave()
-			webSocket := websocket.Server{
-				Handshake: func(config *websocket.Config, r *http.Request) error { return sameOrigin(hub, config, r) },
-				Handler:   func(ws *websocket.Conn) { serveClient(ctx, hub, taken.conn, ws, c.rate) },
-			}
+			webSocket := websocket.Server{Handler: func(ws *websocket.Conn) {
+				// Package websocket keeps the request and its own configuration for as long as the
+				// connection. Thousands of tiny headers take a quarter of a megabyte.
+				*ws.Request(), *ws.Config() = http.Request{RemoteAddr: r.RemoteAddr}, websocket.Config{}
+				serveClient(ctx, hub, taken.conn, ws, c.rate)
+			}}
 			webSocket.ServeHTTP(taken, r)
 		}()
 	}
@@ -143,7 +156,7 @@ func answerTime(size int) time.Duration {
 // run, and lets it load nothing from other servers. It does not stop everything:
 // <meta http-equiv=refresh> can still send the browser elsewhere. Other pages may
 // not frame this one, and nosniff makes browsers read JSON as nothing but JSON.
-// /ws is not wrapped: a WebSocket handshake needs net/http's own ResponseWriter.
+// /ws is not wrapped: it serves no pages.
 func secure(next http.Handler) http.Handler {
 	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
 		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -160,18 +173,13 @@ func secure(next http.Handler) http.Handler {
 // of any page to any server. It tells the server where the page came from, and the server
 // has to refuse what foreign pages send.
 
-// sameOrigin refuses the handshake with 403 unless it comes from a page of this
-// server. Browsers let any page open a WebSocket to any server. They only tell the
-// server, in the Origin header, where the page came from. The server must check it
-// (RFC 6455, section 10.2), and websocket.Handler would accept any Origin.
-func sameOrigin(hub *Hub, config *websocket.Config, request *http.Request) error {
-	origin, err := websocket.Origin(config, request)
-	if err != nil || origin == nil || !strings.EqualFold(origin.Host, request.Host) {
-		hub.stats.refuse(request, "not a page of this server")
-		return errors.New("foreign or missing Origin")
-	}
-	config.Origin = origin
-	return nil
+// sameOrigin reports whether a handshake comes from a page of this server. Browsers let
+// any page open a WebSocket to any server. They only tell the server, in the Origin
+// header, where the page came from. The server must check it (RFC 6455, section 10.2),
+// and websocket.Handler would accept any Origin.
+func sameOrigin(r *http.Request) bool {
+	origin, err := url.Parse(r.Header.Get("Origin"))
+	return err == nil && origin.Host != "" && strings.EqualFold(origin.Host, r.Host)
 }
 
 // foreign reports whether a request comes from a page of another server. Newer
