@@ -422,19 +422,62 @@ scenario("a text that waits for a click may have arrived", async ({ openStage })
   const ref = await server.getsText("one");
   await reloadsAnHourLater(ada);
   server = await stage.comes("ada");
+  server.welcomes("ada");
+  await ada.waitsWith("one: written more than an hour ago");
+  await ada.opens();
+  server = await stage.comes("ada");
   await ada.waitsWith("one: written more than an hour ago");
   server.welcomes("ada", { ...chat(1, "ada", "one"), ref });
   await ada.sees("ada: one");
   await ada.waitsWith();
 });
 
+// A laptop sleeps over night, and nobody has closed the page.
+scenario("an open page, too, asks before it sends a text from more than an hour ago", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada");
+  await ada.says("I am at your door");
+  const ref = await server.getsText("I am at your door");
+  await ada.evaluates(hourLater, hour);
+  server.hangsUp();
+  server = await stage.comes("ada");
+  server.welcomes("ada");
+  await ada.waitsWith("I am at your door: written more than an hour ago");
+  await server.getsNothing();
+  await ada.chooses("Send", "I am at your door");
+  assert.equal(await server.getsText("I am at your door"), ref);
+});
+
+// A server that cannot save says so every second.
+scenario("a text is not repeated for more than an hour", async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada");
+  await ada.says("hello");
+  const ref = await server.getsText("hello");
+  await ada.evaluates(hourLater, hour);
+  server.sends({ kind: "error", text: "not saved yet", ref, retry: 0.001 });
+  await ada.waitsWith("hello: written more than an hour ago");
+  await server.getsNothing();
+});
+
 async function reloadsAnHourLater(person) {
-  await person.beforeThePage((hour) => {
-    const { now } = Date;
-    Date.now = () => now() + hour;
-  }, hour);
+  await person.beforeThePage(hourLater, hour);
   await person.opens();
 }
+
+// hourLater sets the page's clock.
+const hourLater = (hour) => {
+  const { Date } = window;
+  window.Date = class extends Date {
+    constructor(...given) {
+      super(...(given.length > 0 ? given : [Date.now() + hour]));
+    }
+
+    static now() {
+      return Date.now() + hour;
+    }
+  };
+};
 
 scenario("a text can be sent before the page is connected", async ({ openStage }) => {
   const stage = await openStage();

@@ -1,6 +1,6 @@
 // The outbox keeps what a person sends until the server sends it back: then everyone
 // has it. One text is in flight at a time, so that all arrive in order. The server
-// recognizes a text by its ref, so the page can send it again without harm.
+// recognises a text by its ref, so the page can send it again without harm.
 
 import { send } from "./connection.js";
 import { write } from "./field.js";
@@ -20,11 +20,7 @@ let joined = false; // the page is in the room, and has the history
 let inFlight; // the entry that the page sends until the server answers
 let timer; // starts the next attempt
 
-// A reload loses nothing. But the page does not send an old text without asking.
-for (const entry of restored()) {
-  if (Date.now() - Date.parse(entry.at) > tooOld) entry.why ??= "written more than an hour ago";
-  put(entry);
-}
+restored().forEach(put); // a reload loses nothing
 
 function restored() {
   try {
@@ -90,6 +86,8 @@ function sendFirst() {
   clearTimeout(timer);
   inFlight = first();
   if (!inFlight) return;
+  // The page sends no old text without asking. hold goes on with the next one.
+  if (Date.now() - Date.parse(inFlight.at) > tooOld) return hold(inFlight, "written more than an hour ago");
   send({ text: inFlight.text, ref: inFlight.ref });
   tell("sending …");
   timer = setTimeout(() => {
