@@ -101,7 +101,7 @@ func TestNoScriptTurnsTextIntoMarkup(t *testing.T) {
 }
 
 func TestThePageIsSmall(t *testing.T) {
-	const limit = 40_000
+	const limit = 40 << 10
 	var size int64
 	err := fs.WalkDir(static, ".", func(_ string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

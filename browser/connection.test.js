@@ -253,6 +253,26 @@ scenario("looking at the page ends the wait", async ({ openStage }) => {
   await server.gets({});
 });
 
+// Browsers give a hidden page's timers a turn once a minute if each one has started the next.
+scenario("a hidden page waits with one timer", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada", anyWait);
+  await waitsAsLongAsPossible(ada);
+  for (let failures = 0; failures < 2; failures++) {
+    server.hangsUp();
+    await ada.reads("#status", "No connection. Next attempt in 1 s");
+    await ada.sleeps(1);
+    server = await stage.comes("ada");
+  }
+  await ada.hides();
+  server.hangsUp();
+  await ada.reads("#status", "No connection. Next attempt in 2 s");
+  await ada.sleeps(2); // all timers that are due get one turn
+  server = await stage.comes("ada");
+  server.welcomes("ada");
+  await ada.isConnected();
+});
+
 scenario("a connection survives a short sleep of the computer", async ({ openStage }) => {
   const stage = await openStage();
   const { person: ada, server } = await stage.visitor("ada", anyWait);

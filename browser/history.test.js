@@ -412,6 +412,53 @@ scenario("older messages can come later", async ({ openStage }) => {
   await ada.shows(21);
 });
 
+scenario("a request for older messages that hangs is given up", async ({ openStage }) => {
+  const stage = await openStage();
+  stage.remembers(chat(1, "bob", "at last"));
+  const answers = stage.history;
+  let hangs = true;
+  stage.history = (request, response) => {
+    if (hangs) hangs = false;
+    else answers(request, response);
+  };
+  const ada = await stage.someone();
+  await ada.beforeThePage(() => {
+    const { timeout } = AbortSignal;
+    AbortSignal.timeout = (milliseconds) => timeout.call(AbortSignal, milliseconds / 100);
+  });
+  await ada.opens();
+  await ada.isOn("#name");
+  await ada.types("ada");
+  await ada.presses("Enter");
+  const server = await stage.comes("ada");
+  server.welcomes("ada", chat(2, "bob", "hello"));
+  await ada.waitFor(() => document.querySelector("#messages span")?.textContent === "at last");
+});
+
+// A hidden log has no height, so its reader seems to be at its top.
+scenario("a page that asks for a name loads no older messages", async ({ openStage }) => {
+  const stage = await openStage();
+  let asked = 0;
+  const request = new Promise((arrive) => {
+    stage.history = (_, response) => {
+      asked++;
+      arrive(response);
+    };
+  });
+  let { person: ada, server } = await stage.visitor("ada");
+  server.hangsUp();
+  server = await stage.comes("ada");
+  server.welcomes("ada", chat(1000, "bob", "hello"));
+  await ada.sees("bob: hello");
+  await ada.clicks("#change");
+  await ada.clicks("#you [value=change]");
+  await ada.isOn("#name");
+  (await request).end(JSON.stringify([chat(999, "bob", "before")]));
+  await ada.waitFor(() => document.getElementById("messages").textContent.includes("before"));
+  await stage.nobodyComes(); // nor asks for more
+  assert.equal(asked, 1);
+});
+
 // whileAway cuts the network between the page and the server, and connects them
 // again after something has happened in the room.
 async function whileAway(room, person, happens) {

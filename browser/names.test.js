@@ -57,6 +57,28 @@ scenario("a remembered name can be refused", async ({ openRoom }) => {
   await ada.isOn("#name");
 });
 
+// When Firefox restores or duplicates a tab, it fills in the form again, also if it is hidden.
+scenario("a tab that is restored stays connected", async ({ openStage }) => {
+  const stage = await openStage();
+  const { person: ada, server } = await stage.visitor("ada");
+  await ada.evaluates(() => document.getElementById("name").dispatchEvent(new Event("input", { bubbles: true })));
+  await ada.says("still here");
+  await server.getsText("still here");
+  await ada.isConnected();
+});
+
+// Another tab has another name. When both connect again, the last one must not win.
+scenario("only the form changes the name for the next tab", async ({ openStage }) => {
+  const stage = await openStage();
+  let { person: ada, server } = await stage.visitor("ada");
+  await ada.evaluates(() => localStorage.setItem("name", "bob")); // as the other tab does
+  server.hangsUp();
+  server = await stage.comes("ada");
+  server.welcomes("ada");
+  await ada.isConnected();
+  await ada.waitFor(() => localStorage.getItem("name") === "bob");
+});
+
 // The form keeps the name, and says what the page does. A second Enter is no second
 // connection.
 scenario("a name given while the server is away is enough", { sizes: everySize }, async ({ openRoom }) => {

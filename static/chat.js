@@ -36,7 +36,9 @@ join.onsubmit = (event) => {
   enter();
 };
 
-nameField.oninput = stop; // or the page would join under the old name while the person types
+// Or the page would join under the old name while the person types. (When Firefox
+// restores a tab, it sends this event even for the hidden field.)
+nameField.oninput = () => join.hidden || stop();
 
 // The form stays until the welcome: a name that the server never gets is not lost.
 function enter() {
@@ -104,10 +106,11 @@ function receiveError(error) {
 function welcome(name) {
   myName = name;
   iAm(name);
-  remember("localStorage", "name", name);
   welcomed(name);
   joined = true;
-  if (compose.hidden) showRoom();
+  if (!compose.hidden) return; // only the form sets the name for other tabs
+  remember("localStorage", "name", name);
+  showRoom();
 }
 
 // The answer to a repeated text has an old id, and add ignores it. confirm must not.

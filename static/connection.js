@@ -107,7 +107,8 @@ function retryDelay(failures) {
 function wait(left) {
   if (left <= 0) return connect();
   showTrouble(`Next attempt in ${Math.ceil(left / 1000)} s`);
-  retry = setTimeout(wait, Math.min(left, 1000), left - 1000);
+  const step = document.hidden ? left : 1000; // browsers may run a chain of timers once a minute
+  retry = setTimeout(wait, Math.min(left, step), left - step);
 }
 
 // Do not wait when the network is back, or when someone looks at the page.

@@ -9,7 +9,7 @@ log.addEventListener("scroll", loadOlder);
 export async function loadOlder() {
   const first = oldest();
   const above = log.scrollHeight - log.clientHeight + log.scrollTop;
-  if (!first || first === asked || above > 100) return;
+  if (!first || first === asked || above > 100 || !log.clientHeight) return; // a hidden log has no height
   asked = first;
   const messages = await messagesBefore(first.id);
   if (oldest() !== first) return; // the list begins elsewhere now
@@ -29,7 +29,7 @@ export async function loadOlder() {
 // messagesBefore returns undefined if the server does not answer, or answers with an error.
 async function messagesBefore(id) {
   try {
-    const response = await fetch(`/history?before=${id}`);
+    const response = await fetch(`/history?before=${id}`, { signal: AbortSignal.timeout(30000) });
     return response.ok ? await response.json() : undefined;
   } catch {
     // no connection, or an answer that is not JSON, such as a proxy's own page
