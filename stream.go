@@ -109,8 +109,9 @@ func (s *Stream) lastError() error {
 	return errors.New("the stream does not answer")
 }
 
-// health returns an error if something keeps the replica from having all of the stream: no connection, a feed
-// that is faster than we are, a database that does not save, or that hangs.
+// health returns an error if something keeps the replica from having all of the stream: no
+// connection, a feed that lacks messages or is faster than we are, a database that does not save, or
+// that hangs.
 func (s *Stream) health(waiting time.Duration) error {
 	behind := time.Since(*s.current.Load())
 	switch {
@@ -417,9 +418,9 @@ func (s *session) check(now time.Time) error {
 	return nil
 }
 
-// checkLeader asks the leader of the stream for a sign of life, and where the stream ends. Those of the feed are not enough:
-// they come from one server, which may be cut off from the leader together with this machine. Such
-// a server hears of no new message, and reports that all is quiet.
+// checkLeader asks the leader of the stream where the stream ends. The feed's signs of life are not
+// enough: they come from one server, which may be cut off from the leader together with this
+// machine. Such a server hears of no new message, and reports that all is quiet.
 //
 // While this machine has much to read, an answer may wait behind it. So a question counts only
 // when the feed is quiet.
@@ -622,9 +623,9 @@ func (s *session) apply(ctx context.Context, batch []Message, last uint64) error
 	return nil
 }
 
-// settle does what has waited for messages of the feed. When the replica has all of the stream for the
-// first time, the room opens. When it has the hub's batch, the hub learns that. It has published the
-// new messages already; the others are repeats, and their senders get the older message.
+// settle does what has waited for messages of the feed. When the replica has all of the stream for
+// the first time, the room opens. When it has the hub's batch, the hub learns that. It has published
+// the new messages already; the others are repeats, and their senders get the older message.
 func (s *session) settle(ctx context.Context) error {
 	missing := s.missing()
 	s.behind.Set(int64(missing))
