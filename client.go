@@ -332,8 +332,8 @@ func (c *Client) writePump() {
 // would reset the connection, and the browser could lose our last frames. (If a read
 // deadline stopped us inside the header of a frame, drain mistakes the rest of that header
 // for a new one and may stop too early. Then the browser may still lose our last frames.)
-// Whoever floods is slowed, as in nextFrame. (The read deadline does not stop us while frames are in
-// the buffer.)
+// A flood is slowed, as in nextFrame, and drain looks at the deadline itself: while frames are in
+// the buffer, no read has to wait, so the connection's read deadline stops nothing.
 func (c *Client) drain() {
 	deadline := time.Now().Add(closeWait)
 	if c.endBy.Before(deadline) {

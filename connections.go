@@ -198,7 +198,7 @@ func (d *door) enter(remoteAddr string) *notNow {
 		d.addresses.leave(remoteAddr)
 		return &notNow{http.StatusServiceUnavailable, "the room is full", "the room is full"}
 	}
-	if !d.joins.allow(time.Now()) { // last, so that whoever is refused for another reason takes no token
+	if !d.joins.allow(time.Now()) { // last: somebody who is refused for another reason must not take a token
 		d.leave(remoteAddr)
 		return &notNow{http.StatusServiceUnavailable, "too many people at once", "too many people at once"}
 	}

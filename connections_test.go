@@ -608,33 +608,31 @@ func BenchmarkFlood(b *testing.B) {
 // While the server waits for the close frame, it drops what comes. That must not cost more than
 // what a flood costs before.
 func TestFloodAfterTheEndIsSlowed(t *testing.T) {
-	for name, flood := range map[string][]byte{
-		"frames":      frame(fin|text, "x"),
-		"a giant one": make([]byte, 64<<10), // the rest of the frame that is too big
+	small := frame(fin|text, "x")
+	for _, test := range []struct {
+		name         string
+		first, flood []byte // what ends the connection, and what comes afterwards, again and again
+		most         int    // bytes that the server reads
+	}{
+		{"small frames", frame(fin|text|0x40, "x"), small, len(small) * (burst + int(closeWait/floodWait) + readBuffer)}, // 0x40: a reserved bit
+		{"the rest of a giant one", []byte{fin | text, 0x80 | 127, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}, make([]byte, 64<<10), 2 * drainMost},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				conn := startLimitedServer(t).dials()
 				openWebSocket(conn)
 				go io.Copy(io.Discard, conn)
-				if name == "frames" {
-					conn.Write(frame(fin|text|0x40, "x")) // a reserved bit
-				} else {
-					conn.Write([]byte{fin | text, 0x80 | 127, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}) // four gigabytes
-				}
+				conn.Write(test.first)
 				taken := 0
-				for {
-					n, err := conn.Write(flood)
-					if taken += n; err != nil || taken > 10*drainMost {
+				for taken < 10*drainMost {
+					n, err := conn.Write(test.flood)
+					taken += n
+					if err != nil {
 						break
 					}
 				}
-				most := 2 * drainMost
-				if name == "frames" {
-					most = len(flood) * (burst + int(closeWait/floodWait) + readBuffer)
-				}
-				if taken > most {
-					t.Errorf("the server has read %d bytes, want at most %d", taken, most)
+				if taken > test.most {
+					t.Errorf("the server has read %d bytes, want at most %d", taken, test.most)
 				}
 			})
 		})

@@ -25,7 +25,7 @@ type stats struct {
 	longestQueue expvar.Int // frames in the fullest queue of a client, at the last delivery
 	ended        expvar.Map // connections that have ended, by reason
 	refused      expvar.Map // connections that were refused, by reason
-	logged       limiter    // how many of the refused may be in the log: strangers could fill the disk with it
+	logged       limiter    // limits the lines about them in the log: strangers could fill the disk
 }
 
 // refuse counts a refused connection, and logs it unless there are many.

@@ -456,7 +456,7 @@ func TestRealNATSServerIsUnderstood(t *testing.T) {
 	}
 }
 
-// An outage goes on for another reason than it began. Whoever reads the log wants to know that one.
+// The reason of an outage may change while it lasts. Then the log needs the new one.
 func TestReasonOfALongOutageIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := captureLog(t)

@@ -276,6 +276,13 @@ func (s *Store) streamCreated(ctx context.Context) (time.Time, error) {
 	return time.Unix(0, created), nil
 }
 
+// setStreamCreated notes in the database that it is a copy of the stream with this creation time.
+func (s *Store) setStreamCreated(ctx context.Context, created time.Time) error {
+	const table = "CREATE TABLE IF NOT EXISTS stream (created INTEGER NOT NULL) STRICT; INSERT INTO stream VALUES (?)" // nanoseconds since 1970
+	_, err := s.db.ExecContext(ctx, table, created.UnixNano())
+	return err
+}
+
 // hasImported reports whether the database has the message that an import gives this ref, under an
 // id of at most last.
 func (s *Store) hasImported(ctx context.Context, ref string, last int64) (bool, error) {
@@ -283,13 +290,6 @@ func (s *Store) hasImported(ctx context.Context, ref string, last int64) (bool, 
 	var found int
 	err := s.reading.QueryRowContext(ctx, count, last, ref).Scan(&found)
 	return found > 0, err
-}
-
-// setStreamCreated notes in the database that it is a copy of the stream with this creation time.
-func (s *Store) setStreamCreated(ctx context.Context, created time.Time) error {
-	const table = "CREATE TABLE IF NOT EXISTS stream (created INTEGER NOT NULL) STRICT; INSERT INTO stream VALUES (?)" // nanoseconds since 1970
-	_, err := s.db.ExecContext(ctx, table, created.UnixNano())
-	return err
 }
 
 // checkFile returns an error if the database's file is no longer at its path. On

@@ -145,7 +145,7 @@ type session struct {
 	end      position           // the same by its last answer
 	alive    time.Time          // when the feed last sent something
 	asked    time.Time          // when the leader was last asked
-	open     time.Time          // since when no answer of the leader has found everything here; zero if the last one has
+	open     time.Time          // when the first question was asked that still waits for an answer with nothing missing; zero if none does
 	window   map[int]bool       // the messages of the batch that are being appended
 	sent     time.Time          // when the window was sent
 	refused  bool               // one message of the window was not appended

@@ -123,13 +123,7 @@ scenario("the seconds to the next attempt are counted down", async ({ openStage 
 scenario("a device that is offline connects when it is online again", { sizes: everySize }, async ({ openStage }) => {
   const stage = await openStage();
   let { person: ada, server } = await stage.visitor("ada", anyWait);
-  await waitsAsLongAsPossible(ada);
-  for (let failures = 0; failures < 2; failures++) {
-    server.hangsUp();
-    await ada.reads("#status", "No connection. Next attempt in 1 s");
-    await ada.sleeps(1);
-    server = await stage.comes("ada");
-  }
+  server = await failsTwice(stage, ada, server);
   server.hangsUp();
   await ada.reads("#status", "No connection. Next attempt in 2 s");
   await ada.goesOffline();
@@ -253,17 +247,11 @@ scenario("looking at the page ends the wait", async ({ openStage }) => {
   await server.gets({});
 });
 
-// Browsers give a hidden page's timers a turn once a minute if each one has started the next.
+// In a hidden page, a timer that another timer has started may have to wait for a minute.
 scenario("a hidden page waits with one timer", async ({ openStage }) => {
   const stage = await openStage();
   let { person: ada, server } = await stage.visitor("ada", anyWait);
-  await waitsAsLongAsPossible(ada);
-  for (let failures = 0; failures < 2; failures++) {
-    server.hangsUp();
-    await ada.reads("#status", "No connection. Next attempt in 1 s");
-    await ada.sleeps(1);
-    server = await stage.comes("ada");
-  }
+  server = await failsTwice(stage, ada, server);
   await ada.hides();
   server.hangsUp();
   await ada.reads("#status", "No connection. Next attempt in 2 s");
@@ -311,6 +299,19 @@ scenario("without a name nobody connects", async ({ openStage }) => {
   await server.isLeft();
   await staysOut();
 });
+
+// failsTwice ends two connections, the second before the welcome, and returns the server's end of
+// the third. After that, the page waits as long as possible.
+async function failsTwice(stage, person, server) {
+  await waitsAsLongAsPossible(person);
+  for (let failures = 0; failures < 2; failures++) {
+    server.hangsUp();
+    await person.reads("#status", "No connection. Next attempt in 1 s");
+    await person.sleeps(1);
+    server = await stage.comes("ada");
+  }
+  return server;
+}
 
 // waitsAsLongAsPossible makes every random wait as long as it can be.
 async function waitsAsLongAsPossible(person) {

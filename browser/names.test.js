@@ -67,7 +67,8 @@ scenario("a tab that is restored stays connected", async ({ openStage }) => {
   await ada.isConnected();
 });
 
-// Another tab has another name. When both connect again, the last one must not win.
+// Two tabs have different names. When they connect again, neither changes the name that the next
+// tab begins with.
 scenario("only the form changes the name for the next tab", async ({ openStage }) => {
   const stage = await openStage();
   let { person: ada, server } = await stage.visitor("ada");
